@@ -1,0 +1,112 @@
+"""The map: fingerprints laid out in the plane by t-SNE, so that like photos lie together.
+
+Distances within a heap of points mean something, distances between heaps little, and axes
+nothing (van der Maaten and Hinton, "Visualizing Data using t-SNE", 2008). It is a picture to look
+at; decisions are made on the fingerprints.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resight.errors import ResightError
+from resight.evaluate.drawing import draw_map
+from resight.evaluate.ranking import Floats, unit_vectors
+
+__all__ = ["Map", "draw_map"]
+
+_FEWEST = 5  # photos that t-SNE needs; fewer are laid out by their two main directions
+_EXACT_UP_TO = 20_000  # photos; above, the neighbours are searched for approximately
+
+
+class Map:
+    """A t-SNE map that new photos can be placed into.
+
+    Attributes:
+        positions: float64 (n, 2), one place for each fitted fingerprint.
+    """
+
+    def __init__(self, positions: NDArray[np.float64], plane: "_Plane", embedding: Any) -> None:
+        self.positions = positions
+        self._plane = plane
+        self._embedding = embedding
+
+    @classmethod
+    def fit(cls, vectors: Floats, *, seed: int = 0, perplexity: float = 30) -> "Map":
+        """Lay out fingerprints; the same ones with the same seed give the same map.
+
+        Args:
+            vectors: fingerprints, float32 (n, d). On unit vectors Euclidean distance orders
+                photos as the cosine does, so that is what t-SNE is given.
+            seed: of the random numbers.
+            perplexity: how many neighbours a photo minds, roughly; made smaller for small sets
+                (at most a third of the others).
+
+        Raises:
+            ResightError: fingerprints that are not finite, or a perplexity under 1.
+        """
+        vectors = unit_vectors(vectors, "map")
+        if not perplexity >= 1:
+            raise ResightError(f"perplexity must be 1 or more, got {perplexity}")
+        plane = _Plane(vectors)
+        n = len(vectors)
+        start = plane.project(vectors)
+        if n < _FEWEST:
+            return cls(start, plane, None)
+
+        from openTSNE import TSNE
+
+        # Equal photos start a hair apart, else nothing would ever part them.
+        start = start / max(float(start[:, 0].std()), 1e-12) * 1e-4
+        start += np.random.default_rng(seed).normal(0, 1e-6, start.shape)
+        tsne = TSNE(
+            perplexity=min(perplexity, (n - 1) / 3),
+            metric="euclidean",
+            neighbors="exact" if n <= _EXACT_UP_TO else "auto",
+            initialization=start,
+            n_jobs=1 if n <= 2000 else 2,  # small sets gain nothing from threads
+            random_state=seed,
+        )
+        embedding = tsne.fit(vectors)
+        return cls(np.array(embedding, np.float64), plane, embedding)
+
+    def place(self, vectors: Floats) -> NDArray[np.float64]:
+        """Place further fingerprints, float32 (m, d), into the map as it stands: float64 (m, 2).
+
+        Raises:
+            ResightError: fingerprints that are not finite, or of another model.
+        """
+        width = len(self._plane.mean)
+        if np.ndim(vectors) == 2 and len(vectors) == 0:
+            return np.empty((0, 2))
+        vectors = unit_vectors(vectors, "map")
+        if vectors.shape[1] != width:
+            raise ResightError(
+                f"the map was made of fingerprints of {width} numbers, these have "
+                f"{vectors.shape[1]}: they come from different models"
+            )
+        if self._embedding is None:
+            return self._plane.project(vectors)
+        others = len(self.positions)
+        near = min(25, others - 1)
+        placed = self._embedding.transform(vectors, perplexity=min(5, near / 3), k=near)
+        return np.array(placed, np.float64)
+
+
+class _Plane:
+    """The plane of the two main directions of a set of fingerprints."""
+
+    def __init__(self, vectors: Floats) -> None:
+        self.mean = vectors.mean(axis=0, dtype=np.float64)
+        centred = vectors - self.mean
+        _, axes = np.linalg.eigh(centred.T @ centred)
+        self.axes = axes[:, :-3:-1]
+        if self.axes.shape[1] < 2:
+            self.axes = np.pad(self.axes, ((0, 0), (0, 1)))
+        # A direction's sign is arbitrary: let its largest part be positive.
+        signs = np.sign(np.take_along_axis(self.axes, np.abs(self.axes).argmax(0)[None], 0))
+        self.axes = self.axes * np.where(signs == 0, 1, signs)
+
+    def project(self, vectors: Floats) -> NDArray[np.float64]:
+        return np.asarray((vectors - self.mean) @ self.axes, np.float64)

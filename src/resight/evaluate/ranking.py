@@ -1,0 +1,307 @@
+"""Where the matches of every query stand in its ranking: exact, and never an N×N matrix.
+
+A query's ranking orders the gallery by cosine similarity (float32). Everything that retrieval is
+measured by follows from the ranks of the matches, and a match's rank is its place among the
+matches plus the number of strangers at least as similar. So no ranking is ever sorted out in
+full: only the strangers that stand above some match are counted.
+
+Ties are pessimistic: a stranger as similar as a match stands before it. A model that gives every
+photo the same fingerprint therefore scores nearly 0, and the order of the gallery never matters.
+"""
+
+import os
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resight.errors import ResightError
+
+Labels = Sequence[Hashable] | NDArray[Any]
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+BLOCK_CELLS = 32_000_000  # similarities held at a time: 128 MB
+_DOUBLE_UP_TO = 2_000_000_000  # multiplications; below it double precision costs under 0.1 s
+_MOST_BUCKETS = 1 << 15  # a table (256 KB) that stays in the second-level cache
+_FEW = 16
+
+
+def unit_vectors(vectors: Any, what: str) -> Floats:
+    """Check fingerprints and return them as float32 (n, d) of length 1.
+
+    Raises:
+        ResightError: not two-dimensional, no rows, or a row that is not finite or has no length.
+    """
+    array = np.asarray(vectors, dtype=np.float32)
+    if array.ndim != 2 or 0 in array.shape:
+        raise ResightError(f"{what}: fingerprints must be an (n, d) array, got shape {array.shape}")
+    lengths = np.linalg.norm(array, axis=1)
+    bad = np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))
+    if bad.size:
+        raise ResightError(
+            f"{what}: {bad.size} fingerprints are not finite or have no length "
+            f"(first at row {bad[0]}); leave those photos out"
+        )
+    if np.abs(lengths - 1).max() > 1e-5:
+        array = array / lengths[:, None]
+    return np.ascontiguousarray(array)
+
+
+def encode(labels: Labels, codes: dict[Hashable, int], n: int, what: str) -> Ints:
+    """Turn labels of any hashable kind into whole numbers, extending `codes`.
+
+    Raises:
+        ResightError: another number of labels than fingerprints, or a photo without a label.
+    """
+    values = labels.tolist() if isinstance(labels, np.ndarray) else list(labels)
+    if len(values) != n:
+        raise ResightError(f"{what}: {n} fingerprints but {len(values)} labels")
+    for place, value in enumerate(values):
+        if value is None or value != value:
+            raise ResightError(f"{what}: photo {place} has no individual; leave it out")
+    return np.fromiter((codes.setdefault(value, len(codes)) for value in values), np.int64, n)
+
+
+def _encode_groups(groups: Labels | None, codes: dict[Hashable, int], n: int, what: str) -> Ints:
+    """Encounters as whole numbers; -1 where a photo belongs to none."""
+    if groups is None:
+        return np.full(n, -1, np.int64)
+    values = groups.tolist() if isinstance(groups, np.ndarray) else list(groups)
+    if len(values) != n:
+        raise ResightError(f"{what}: {n} fingerprints but {len(values)} encounters")
+    return np.fromiter(
+        (
+            -1 if value is None or value != value else codes.setdefault(value, len(codes))
+            for value in values
+        ),
+        np.int64,
+        n,
+    )
+
+
+def similarity_blocks(
+    queries: Floats, gallery: Floats, block: int | None = None
+) -> Iterator[tuple[slice, Floats]]:
+    """Cosine similarities, float32 (rows, len(gallery)), a block of queries at a time.
+
+    The array of a block is used again for the next one. Small sets are multiplied in double
+    precision, so that equal photos tie exactly wherever they stand. In large ones the
+    float32 product may part them by its rounding, some 1e-7.
+    """
+    if gallery.shape[1] != queries.shape[1]:
+        raise ResightError(
+            f"queries have {queries.shape[1]} numbers a fingerprint, the gallery "
+            f"{gallery.shape[1]}: they come from different models"
+        )
+    rows = block or max(1, min(1024, BLOCK_CELLS // len(gallery)))
+    small = queries.size * len(gallery) <= _DOUBLE_UP_TO
+    kind = np.float64 if small else np.float32
+    left = queries.astype(kind, copy=False)
+    right = np.ascontiguousarray(gallery.T, dtype=kind)
+    out = np.empty((min(rows, len(queries)), len(gallery)), kind)
+    for start in range(0, len(queries), rows):
+        part = slice(start, min(start + rows, len(queries)))
+        cells = np.matmul(left[part], right, out=out[: part.stop - part.start])
+        yield part, cells.astype(np.float32, copy=False)
+
+
+def strangers_before(matches: Floats, strangers: Floats) -> Ints:
+    """Count, for every match, the strangers at least as similar.
+
+    Args:
+        matches: (m,) similarities, m > 0, in any order.
+        strangers: (n,) similarities.
+
+    Returns:
+        the counts (m,), for the matches from most to least similar.
+    """
+    above = strangers >= matches.min()
+    number = np.count_nonzero(above)
+    if not number:
+        return np.zeros(len(matches), np.int64)
+    if number * 3 < strangers.size * 2:
+        strangers = strangers.take(np.flatnonzero(above))
+    ordered = np.sort(matches)
+    if len(ordered) <= _FEW:
+        counts = [np.count_nonzero(strangers >= match) for match in ordered[::-1]]
+        return np.array(counts, np.int64)
+    if len(strangers) <= 2048:
+        passed = np.searchsorted(ordered, strangers, "right")
+        tally = np.bincount(passed, minlength=len(ordered) + 1)
+    else:
+        tally = _tally_passed(ordered, strangers)
+    return np.cumsum(tally[:0:-1])
+
+
+def _tally_passed(ordered: Floats, strangers: Floats) -> Ints:
+    """Count the strangers by how many matches they pass: (m + 1,), exact, without sorting them.
+
+    A table over equally wide buckets of similarity tells how many (distinct) matches lie in lower
+    buckets; the few strangers that share a bucket with a match step on one by one. This is two
+    to three times as fast as sorting the strangers.
+    """
+    new = ordered[1:] != ordered[:-1]
+    first = None if new.all() else np.flatnonzero(np.concatenate(([True], new)))
+    steps = ordered if first is None else ordered[first]
+    size = min(_MOST_BUCKETS, 1 << (8 * len(steps)).bit_length())
+    # Monotone in the similarity (rounding and truncating are), and that is all it must be.
+    scale = np.float32(min((size - 1) / max(float(steps[-1] - steps[0]), 1e-9), 2.0**29))
+
+    def buckets(values: Floats) -> NDArray[np.intp]:
+        offsets = values - steps[0]
+        offsets *= scale
+        return offsets.astype(np.int32).astype(np.intp)
+
+    held = np.bincount(buckets(steps).clip(0, size - 1), minlength=size)
+    lower = np.cumsum(held) - held
+    passed = lower.take(buckets(strangers), mode="clip")
+    tally = np.bincount(passed, minlength=len(steps) + 1)
+
+    next_step = np.append(steps, np.float32(np.inf))
+    late = np.flatnonzero(next_step.take(passed) <= strangers)
+    strangers, passed = strangers.take(late), passed.take(late)
+    for _ in range(3):
+        if not len(passed):
+            break
+        moved = np.bincount(passed, minlength=len(steps) + 1)
+        tally -= moved
+        tally[1:] += moved[:-1]
+        passed += 1
+        late = np.flatnonzero(next_step.take(passed) <= strangers)
+        strangers, passed = strangers.take(late), passed.take(late)
+    if len(passed):  # many matches in one bucket: finish by search
+        tally -= np.bincount(passed, minlength=len(steps) + 1)
+        passed = np.searchsorted(steps, np.sort(strangers), "right")
+        tally += np.bincount(passed, minlength=len(steps) + 1)
+    if first is None:
+        return tally
+    # Passing a distinct similarity means passing every match that has it.
+    spread = np.zeros(len(ordered) + 1, np.int64)
+    spread[np.append(first, len(ordered))] = tally
+    return spread
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """What the ranks of its matches say of each query; all arrays are (queries asked,).
+
+    Attributes:
+        index: positions of the queries that could be asked, ascending.
+        individual: code of each one's individual, 0 … individuals - 1.
+        first: rank of the first match (1 is best).
+        ap: average precision.
+        ap_at_r: MAP@R's share of the query.
+        inp: inverse negative penalty, matches / rank of the last match.
+        skipped: queries without a match to find.
+    """
+
+    index: Ints
+    individual: Ints
+    first: Ints
+    ap: NDArray[np.float64]
+    ap_at_r: NDArray[np.float64]
+    inp: NDArray[np.float64]
+    skipped: int
+
+
+def rank_matches(
+    queries: Floats,
+    query_labels: Labels,
+    gallery: Floats | None = None,
+    gallery_labels: Labels | None = None,
+    *,
+    query_groups: Labels | None = None,
+    gallery_groups: Labels | None = None,
+    block: int | None = None,
+    threads: int | None = None,
+) -> Ranked:
+    """Rank the matches of every query; see `resight.evaluate.metrics.retrieval` for the terms."""
+    queries = unit_vectors(queries, "queries")
+    codes: dict[Hashable, int] = {}
+    encounters: dict[Hashable, int] = {}
+    label_q = encode(query_labels, codes, len(queries), "queries")
+    group_q = _encode_groups(query_groups, encounters, len(queries), "queries")
+    alone = gallery is None
+    if gallery is None:
+        gallery, label_g, group_g = queries, label_q, group_q
+    else:
+        gallery = unit_vectors(gallery, "gallery")
+        if gallery_labels is None:
+            raise ResightError("gallery: its labels are missing")
+        label_g = encode(gallery_labels, codes, len(gallery), "gallery")
+        group_g = _encode_groups(gallery_groups, encounters, len(gallery), "gallery")
+
+    # Sorted by individual and encounter, what a query must find or ignore is a run of columns.
+    order_g = np.lexsort((group_g, label_g))
+    gallery = gallery[order_g]
+    key_g = label_g * (len(encounters) + 1) + group_g + 1
+    key_q = label_q * (len(encounters) + 1) + group_q + 1
+    runs = np.empty((len(queries), 4), np.int64)  # own from, own to, ignored from, ignored to
+    for column, keys, asked_for in ((0, label_g, label_q), (2, key_g, key_q)):
+        runs[:, column] = np.searchsorted(keys[order_g], asked_for, "left")
+        runs[:, column + 1] = np.searchsorted(keys[order_g], asked_for, "right")
+    place = np.empty(len(gallery), np.int64)
+    place[order_g] = np.arange(len(gallery))
+    loose = group_q < 0
+    runs[loose, 2:] = np.stack((place, place + 1), axis=1)[loose] if alone else runs[loose, 1:2]
+    matches = runs[:, 1] - runs[:, 0] - (runs[:, 3] - runs[:, 2])
+    asked = np.flatnonzero(matches > 0)
+    if not asked.size:
+        raise ResightError(
+            "no query has another photo of its individual to find in the gallery, "
+            "so there is nothing to measure; individuals need two photos or more"
+        )
+    asked = asked[np.argsort(label_q[asked], kind="stable")]
+    results = np.empty((len(asked), 4))
+
+    def rank_row(row: Floats, query: int) -> tuple[float, float, float, float]:
+        start, stop, skip_from, skip_to = runs[query]
+        own = np.concatenate((row[start:skip_from], row[skip_to:stop]))
+        before = strangers_before(own, np.concatenate((row[:start], row[stop:])))
+        if not before[-1]:
+            return 1.0, 1.0, 1.0, 1.0
+        places = np.arange(1, len(own) + 1)
+        ranks = places + before
+        precision = places / ranks
+        within = np.searchsorted(ranks, len(own), "right")
+        return (
+            float(ranks[0]),
+            float(precision.mean()),
+            float(precision[:within].sum() / len(own)),
+            float(precision[-1]),
+        )
+
+    for part, cells in similarity_blocks(queries[asked], gallery, block):
+
+        def rank_rows(rows: range, cells: Floats = cells, start: int = part.start) -> None:
+            for row in rows:
+                results[start + row] = rank_row(cells[row], asked[start + row])
+
+        in_threads(rank_rows, len(cells), threads)
+
+    back = np.argsort(asked)
+    asked, results = asked[back], results[back]
+    _, individual = np.unique(label_q[asked], return_inverse=True)
+    return Ranked(
+        index=asked,
+        individual=individual.astype(np.int64),
+        first=results[:, 0].astype(np.int64),
+        ap=results[:, 1],
+        ap_at_r=results[:, 2],
+        inp=results[:, 3],
+        skipped=len(queries) - len(asked),
+    )
+
+
+def in_threads(work: Callable[[range], None], rows: int, threads: int | None = None) -> None:
+    """Share rows out among threads; numpy lets go of the interpreter where the time is spent."""
+    workers = min(threads or os.cpu_count() or 1, max(1, rows // 8))
+    if workers == 1:
+        work(range(rows))
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(work, (range(at, rows, workers) for at in range(workers))))

@@ -1,0 +1,71 @@
+"""Learning a fingerprint: losses and mining, sampling, the embedder, augmentation, the learner.
+
+Needs the `train` extra (torch, fastai, timm). The losses, the sampler, the embedder and the
+augmentation are plain torch and work without fastai.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from resight.learn.augment import Pen, Recentre, Warp
+    from resight.learn.callbacks import CollapseGuard, Resume
+    from resight.learn.data import PhotoLoader, PhotoSet
+    from resight.learn.embedder import Embedder, create_embedder
+    from resight.learn.export import export_model
+    from resight.learn.learner import ReidLearner, reid_learner, with_miner
+    from resight.learn.losses import ContrastiveLoss, TripletLoss
+    from resight.learn.sampler import PKSampler
+    from resight.learn.virtual import VirtualIndividuals, distinct_turns, glyph_augmentation
+
+_HOME = {
+    "CollapseGuard": "callbacks",
+    "ContrastiveLoss": "losses",
+    "Embedder": "embedder",
+    "PKSampler": "sampler",
+    "Pen": "augment",
+    "PhotoLoader": "data",
+    "PhotoSet": "data",
+    "Recentre": "augment",
+    "ReidLearner": "learner",
+    "Resume": "callbacks",
+    "TripletLoss": "losses",
+    "VirtualIndividuals": "virtual",
+    "Warp": "augment",
+    "create_embedder": "embedder",
+    "distinct_turns": "virtual",
+    "export_model": "export",
+    "glyph_augmentation": "virtual",
+    "reid_learner": "learner",
+    "with_miner": "learner",
+}
+
+__all__ = [
+    "CollapseGuard",
+    "ContrastiveLoss",
+    "Embedder",
+    "PKSampler",
+    "Pen",
+    "PhotoLoader",
+    "PhotoSet",
+    "Recentre",
+    "ReidLearner",
+    "Resume",
+    "TripletLoss",
+    "VirtualIndividuals",
+    "Warp",
+    "create_embedder",
+    "distinct_turns",
+    "export_model",
+    "glyph_augmentation",
+    "reid_learner",
+    "with_miner",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"resight.learn.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'resight.learn' has no attribute {name!r}")

@@ -1,0 +1,158 @@
+"""Photos held in memory as uint8, and loaders that cut batches from them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from resight.errors import UnusablePhotos
+
+Augment = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
+
+
+class Batches(Protocol):
+    """What gives the positions of a batch's photos, epoch by epoch: `PKSampler`, or a list."""
+
+    def __iter__(self) -> Iterator[Sequence[int]]: ...
+    def __len__(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class PhotoSet:
+    """Decoded photos and who is on them.
+
+    Attributes:
+        pixels: uint8 (n, C, H, W).
+        labels: int64 (n,), positions in `names`.
+        names: the individuals.
+    """
+
+    pixels: Tensor
+    labels: Tensor
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, pixels: np.ndarray, individuals: Sequence[str] | np.ndarray) -> PhotoSet:
+        """From arrays: uint8 (n, H, W) or (n, C, H, W), and every photo's individual.
+
+        Raises:
+            UnusablePhotos: the two do not fit together, or there is no photo.
+        """
+        if pixels.dtype != np.uint8 or pixels.ndim not in (3, 4):
+            raise UnusablePhotos(
+                "pixels are uint8 (n, H, W) or (n, C, H, W), "
+                f"not {pixels.dtype} {tuple(pixels.shape)}"
+            )
+        if len(pixels) != len(individuals) or not len(pixels):
+            raise UnusablePhotos(
+                f"{len(pixels)} photos and {len(individuals)} names: "
+                "every photo needs the name of its individual, and there must be some"
+            )
+        if pixels.ndim == 3:
+            pixels = pixels[:, None]
+        names, labels = np.unique(np.asarray(individuals).astype(str), return_inverse=True)
+        return cls(
+            torch.from_numpy(np.ascontiguousarray(pixels)),
+            torch.from_numpy(labels.astype(np.int64)),
+            tuple(names.tolist()),
+        )
+
+    def __len__(self) -> int:
+        """How many photos."""
+        return len(self.labels)
+
+    @property
+    def channels(self) -> int:
+        """1 for grey, 3 for colour."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return int(self.pixels.shape[2]), int(self.pixels.shape[3])
+
+    def take(self, positions: Sequence[int] | np.ndarray | Tensor) -> PhotoSet:
+        """Some of the photos, the same individuals to choose from."""
+        at = torch.as_tensor(positions, dtype=torch.long)
+        return PhotoSet(self.pixels[at], self.labels[at], self.names)
+
+
+class PhotoLoader:
+    """Batches (pixels, labels) of a `PhotoSet`, as fastai's `DataLoaders` takes them.
+
+    Without augmentation the pixels come as uint8, otherwise as what it makes of floats in [0, 1].
+    A pass is drawn from the seed and the number of the epoch alone, so a training that is taken
+    up again goes on as if it had never stopped; `epoch` counts up by itself.
+    """
+
+    n_inp = 1
+
+    def __init__(
+        self, photos: PhotoSet, batches: Batches, *, augment: Sequence[Augment] = (), seed: int = 0
+    ) -> None:
+        self.photos = photos
+        self.batches = batches
+        self.augment = augment
+        self.seed = seed
+        self.epoch = 0
+        self.device = torch.device("cpu")
+        self._pixels, self._labels = photos.pixels, photos.labels
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        return len(self.batches)
+
+    def to(self, device: torch.device | str) -> PhotoLoader:
+        """Hold the photos on a device; there they are augmented too."""
+        self.device = torch.device(device)
+        self._pixels = self.photos.pixels.to(self.device)
+        self._labels = self.photos.labels.to(self.device)
+        return self
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """One epoch."""
+        generator = torch.Generator(self.device).manual_seed(self.seed * 100_003 + self.epoch)
+        if hasattr(self.batches, "epoch"):
+            self.batches.epoch = self.epoch
+        self.epoch += 1
+        for positions in self.batches:
+            at = torch.as_tensor(positions, device=self.device)
+            pixels, labels = self._pixels[at], self._labels[at]
+            if self.augment:
+                pixels = pixels.float() / 255
+                for step in self.augment:
+                    pixels, labels = step(pixels, labels, generator)
+            yield pixels, labels
+
+    def one_batch(self) -> tuple[Tensor, Tensor]:
+        """The first batch of the next epoch, which stays the next."""
+        epoch = self.epoch
+        try:
+            return next(iter(self))
+        finally:
+            self.epoch = epoch
+
+
+def validation_batches(labels: Tensor, *, photos: int, size: int) -> list[list[int]]:
+    """Every photo once, in batches where photos of one individual stand together.
+
+    A loss with mining needs both in a batch; a plain order by individual gives it no negatives,
+    a shuffled one hardly a positive.
+
+    Args:
+        labels: (n,) integers.
+        photos: how many of an individual stand together.
+        size: photos a batch.
+    """
+    seen: dict[int, int] = {}
+    handful = []
+    for label in labels.tolist():
+        handful.append(seen.get(label, 0) // photos)
+        seen[label] = seen.get(label, 0) + 1
+    order = np.lexsort((labels.numpy(), np.asarray(handful)))
+    return [order[i : i + size].tolist() for i in range(0, len(order), size)]

@@ -1,0 +1,131 @@
+"""From a trained embedder to the one file that runs anywhere."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import resight
+from resight.fingerprint.model import CARD_KEY, INPUT, OUTPUT, Card
+from resight.learn.embedder import Embedder
+from resight.photos.decode import Fit
+
+
+def export_model(
+    embedder: Embedder,
+    path: str | Path,
+    *,
+    fit: Fit = "pad",
+    fill: int = 0,
+    training: dict[str, Any] | None = None,
+    metrics: dict[str, Any] | None = None,
+    licence: str = "",
+) -> Card:
+    """Write an embedder as one ONNX file with its card in the metadata.
+
+    The graph takes uint8 (n, C, H, W) of any n and gives float32 (n, dim) unit vectors; the
+    normalisation is inside. The file appears whole or not at all.
+
+    Args:
+        embedder: what was trained; left as it was (its mode and device too).
+        path: where to write, usually `NAME.onnx`.
+        fit, fill: how photos of another shape are to be brought to `embedder.size`.
+        training, metrics: what the card is to tell of them, as JSON values.
+        licence: of the weights, where they did not start from nothing.
+
+    Returns:
+        The card as written.
+    """
+    graph = _graph(embedder)
+    card = Card(
+        size=embedder.size,
+        channels=embedder.channels,
+        dim=embedder.dim,
+        fit=fit,
+        fill=fill,
+        body=embedder.name,
+        training=training or {},
+        metrics=metrics or {},
+        licence=licence,
+        version=resight.__version__,
+    )
+    card = replace(card, content_hash=hashlib.sha256(graph.SerializeToString()).hexdigest())
+    entry = graph.metadata_props.add()
+    entry.key, entry.value = CARD_KEY, card.to_json()
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+        try:
+            file.write(graph.SerializeToString())
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            Path(file.name).unlink()
+            raise
+    Path(file.name).chmod(0o644)
+    Path(file.name).replace(path)
+    return card
+
+
+def _graph(embedder: Embedder) -> Any:
+    """The embedder as an ONNX graph (an `onnx.ModelProto`) that does not say where it was made."""
+    import onnx
+
+    training, device = embedder.training, next(embedder.parameters()).device
+    sample = torch.zeros(2, embedder.channels, *embedder.size, dtype=torch.uint8)
+    try:
+        embedder.cpu().eval()
+        with _quiet(), torch.no_grad():
+            program = torch.onnx.export(
+                embedder,
+                (sample,),
+                dynamo=True,
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
+                verbose=False,
+            )
+    finally:
+        embedder.train(training).to(device)
+    assert program is not None
+    graph: onnx.ModelProto = program.model_proto
+    # Node by node, the exporter writes the lines of source that made it: paths of this machine,
+    # which would also make the hash differ from one machine to the next.
+    for node in graph.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in (*graph.graph.value_info, *graph.graph.input, *graph.graph.output):
+        del value.metadata_props[:]
+    for tensor in graph.graph.initializer:
+        del tensor.metadata_props[:]
+    del graph.metadata_props[:]
+    del graph.graph.metadata_props[:]
+    onnx.checker.check_model(graph)
+    return graph
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter tells its progress to whoever listens; a caller has no use for it."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,291 @@
+"""Triplet and contrastive losses with mining inside the batch.
+
+A batch of B embeddings gives one B×B matrix of distances, and that is all the memory used: no
+B×B×B tensor of triplets is ever made. Every loss here is a sum of terms over entries of that
+matrix, so it is worked out in two steps:
+
+1. without autograd, mining finds each term, and adds up the loss and its derivative with respect
+   to every distance, a B×B matrix of weights;
+2. autograd carries that derivative from the distances to the embeddings (`_attach`).
+
+The gradient is exact: the *choice* of a triplet is piecewise constant, its value is not.
+
+Losses are plain `nn.Module`s called as `loss(embeddings, labels)`, the signature of
+pytorch-metric-learning, whose losses may stand wherever these do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Mining = Literal["semihard", "hard", "all"]
+Distance = Literal["squared", "cosine"]
+
+MININGS: tuple[Mining, ...] = ("semihard", "hard", "all")
+DISTANCES: tuple[Distance, ...] = ("squared", "cosine")
+
+
+@dataclass(frozen=True, slots=True)
+class Mined:
+    """What the last batch gave; `CollapseGuard` reads it.
+
+    Attributes:
+        terms: () int64, how many triplets (for `ContrastiveLoss`, pairs) the batch held; 0 says
+            that no photo of it had both a positive and a negative.
+        active: () int64, how many of them had a loss above zero.
+    """
+
+    terms: Tensor
+    active: Tensor
+
+
+def pairwise_distance(embeddings: Tensor, kind: Distance = "squared") -> Tensor:
+    """Distances between all rows, after bringing them to unit length.
+
+    Args:
+        embeddings: (B, D) floats of any length; half precision is computed in float32.
+        kind: "squared" Euclidean, |a − b|² = 2 − 2·cos, in [0, 4]; or "cosine", 1 − cos, in
+            [0, 2].
+
+    Returns:
+        (B, B) distances, float32 or float64.
+    """
+    if kind not in DISTANCES:
+        raise ValueError(f"distance is one of {DISTANCES}, not {kind!r}")
+    wide = embeddings if embeddings.dtype == torch.float64 else embeddings.float()
+    with torch.autocast(wide.device.type, enabled=False):
+        unit = F.normalize(wide, dim=1)
+        cosine = unit @ unit.T
+        return 2 - 2 * cosine if kind == "squared" else 1 - cosine
+
+
+class TripletLoss(nn.Module):
+    """An anchor nearer to its positive than to its negative, by a margin.
+
+    For a triplet with distances d_ap and d_an the term is max(0, d_ap − d_an + margin), or with
+    the soft margin log(1 + exp((d_ap − d_an) / softness)), which never stops pulling. Which
+    triplets of the batch count is the mining:
+
+    - "semihard" (FaceNet): every positive pair with its nearest negative that is still farther
+      than the positive; where no negative is farther, with the farthest there is.
+    - "hard" (batch-hard): every anchor with its farthest positive and its nearest negative.
+    - "all" (batch-all): every triplet.
+
+    The loss is the mean over the terms above zero: as training goes well they become few, and a
+    mean over all of them would fade away with them. (With the soft margin all are above zero.)
+
+    An anchor without a positive, or without a negative, in its batch has no triplet and is left
+    out. A batch without any triplet has loss 0, with a gradient of zeros.
+
+    Args:
+        mining: "semihard", "hard" or "all".
+        margin: the hinge's margin in units of the distance, or "soft".
+        distance: "squared" Euclidean on unit vectors, or "cosine"; the first is twice the second.
+        softness: the scale of the soft margin, in units of the distance.
+
+    References:
+        Schroff, Kalenichenko, Philbin: FaceNet, CVPR 2015 (semi-hard).
+        Hermans, Beyer, Leibe: In Defense of the Triplet Loss, 2017 (batch-hard, batch-all, the
+        soft margin, the mean over non-zero terms).
+
+    Example:
+        >>> loss = TripletLoss(mining="semihard", margin=0.2)
+        >>> value = loss(embeddings, labels)        # (B, D) and (B,) -> a scalar
+    """
+
+    def __init__(
+        self,
+        mining: Mining = "semihard",
+        margin: float | Literal["soft"] = 0.2,
+        distance: Distance = "squared",
+        softness: float = 0.1,
+    ) -> None:
+        super().__init__()
+        if mining not in MININGS:
+            raise ValueError(f"mining is one of {MININGS}, not {mining!r}")
+        if distance not in DISTANCES:
+            raise ValueError(f"distance is one of {DISTANCES}, not {distance!r}")
+        if isinstance(margin, str) and margin != "soft":
+            raise ValueError(f'margin is a number or "soft", not {margin!r}')
+        if not isinstance(margin, str) and not margin >= 0:
+            raise ValueError(f"margin cannot be negative, and is {margin}")
+        if not softness > 0:
+            raise ValueError(f"softness must be above zero, and is {softness}")
+        self.mining = mining
+        self.margin = margin
+        self.distance = distance
+        self.softness = softness
+        self.mined: Mined | None = None
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """The loss of one batch.
+
+        Args:
+            embeddings: (B, D) floats; brought to unit length first.
+            labels: (B,) integers, one an individual.
+
+        Returns:
+            A scalar, float32 or float64.
+        """
+        _check(embeddings, labels)
+        distances = pairwise_distance(embeddings, self.distance)
+        with torch.no_grad():
+            weights = torch.zeros_like(distances)
+            total = distances.new_zeros(())
+            terms = active = labels.new_zeros((), dtype=torch.long)
+            for gap, valid, positive, negative in _MINE[self.mining](distances.detach(), labels):
+                value, slope = self._term(gap)
+                value, slope = value * valid, slope * valid
+                total = total + value.sum()
+                terms = terms + valid.sum()
+                active = active + (value > 0).sum()
+                if negative is None:  # every column at once
+                    weights -= slope
+                    slope = slope.sum(1)
+                else:
+                    weights.scatter_add_(1, negative[:, None], -slope[:, None])
+                weights.scatter_add_(1, positive[:, None], slope[:, None])
+            count = active.clamp(min=1)
+        self.mined = Mined(terms, active)
+        return _Attach.apply(distances, total / count, weights / count)
+
+    def _term(self, gap: Tensor) -> tuple[Tensor, Tensor]:
+        """Value and derivative of a term by d_ap − d_an."""
+        if self.margin == "soft":
+            scaled = gap / self.softness
+            return F.softplus(scaled), torch.sigmoid(scaled) / self.softness
+        value = F.relu(gap + self.margin)
+        return value, (value > 0).to(gap.dtype)
+
+    def extra_repr(self) -> str:
+        """What `print(loss)` shows."""
+        return f"mining={self.mining!r}, margin={self.margin!r}, distance={self.distance!r}"
+
+
+class ContrastiveLoss(nn.Module):
+    """The twin (siamese) network's loss: positives together, negatives beyond a margin.
+
+    With the Euclidean distance d of unit vectors, a positive pair costs d² and a negative pair
+    max(0, margin − d)². The loss is the mean over the positive pairs plus the mean over the
+    negative pairs inside the margin. A side without pairs adds 0.
+
+    Args:
+        margin: the distance that negatives are pushed to, in (0, 2].
+
+    References:
+        Hadsell, Chopra, LeCun: Dimensionality Reduction by Learning an Invariant Mapping,
+        CVPR 2006.
+    """
+
+    def __init__(self, margin: float = 1.0) -> None:
+        super().__init__()
+        if not 0 < margin <= 2:
+            raise ValueError(f"unit vectors lie at most 2 apart: margin {margin} is not in (0, 2]")
+        self.margin = margin
+        self.mined: Mined | None = None
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """The loss of one batch: (B, D) embeddings and (B,) integer labels to a scalar."""
+        _check(embeddings, labels)
+        squared = pairwise_distance(embeddings, "squared")
+        with torch.no_grad():
+            same = labels[:, None] == labels[None, :]
+            positive = same & ~torch.eye(len(labels), dtype=torch.bool, device=same.device)
+            # The derivative of (margin − √s)² has √s below it; 1e-3 keeps it finite.
+            apart = squared.detach().clamp(min=1e-6).sqrt()
+            lack = (self.margin - apart).clamp(min=0) * ~same
+            pulled, pushed = positive.sum(), (lack > 0).sum()
+            value = (squared.detach() * positive).sum() / pulled.clamp(min=1)
+            value = value + lack.square().sum() / pushed.clamp(min=1)
+            weights = positive / pulled.clamp(min=1) - lack / apart / pushed.clamp(min=1)
+        self.mined = Mined(positive.sum() + (~same).sum(), pulled + pushed)
+        return _Attach.apply(squared, value, weights)
+
+    def extra_repr(self) -> str:
+        """What `print(loss)` shows."""
+        return f"margin={self.margin!r}"
+
+
+# What a mining function gives for one slot of positives: the gap d_ap − d_an, whether it counts,
+# and the columns of the positive and the negative. Shapes (B,), or for a negative of None, which
+# stands for every column, gap and valid (B, B).
+Slot = tuple[Tensor, Tensor, Tensor, Tensor | None]
+
+
+def _slots(labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Every anchor's positives, one an anchor at a time: (B,) columns, and (B,) whether it has one.
+
+    With K photos each, K − 1 slots; so mining needs K − 1 passes over B×B, not one over B×B×B.
+    """
+    order = labels.argsort(stable=True)
+    sizes = torch.unique_consecutive(labels[order], return_counts=True)[1]
+    size = sizes.repeat_interleave(sizes)
+    start = (sizes.cumsum(0) - sizes).repeat_interleave(sizes)
+    rank = torch.arange(len(labels), device=labels.device) - start
+    for step in range(1, int(sizes.max())):
+        positive, valid = torch.empty_like(order), torch.empty_like(order, dtype=torch.bool)
+        positive[order] = order[start + (rank + step) % size]
+        valid[order] = step < size
+        yield positive, valid
+
+
+def _semihard(distances: Tensor, labels: Tensor) -> Iterator[Slot]:
+    negatives = distances.masked_fill(labels[:, None] == labels[None, :], torch.inf)
+    farthest, farthest_at = negatives.masked_fill(negatives.isinf(), -torch.inf).max(1)
+    for positive, valid in _slots(labels):
+        d_ap = distances.gather(1, positive[:, None])
+        nearest, nearest_at = negatives.masked_fill(negatives <= d_ap, torch.inf).min(1)
+        none = nearest.isinf()
+        d_an = torch.where(none, farthest, nearest)
+        negative = torch.where(none, farthest_at, nearest_at)
+        has_negative = farthest > -torch.inf
+        gap = torch.where(has_negative, d_ap[:, 0] - d_an, 0)
+        yield gap, valid & has_negative, positive, negative
+
+
+def _hard(distances: Tensor, labels: Tensor) -> Iterator[Slot]:
+    same = labels[:, None] == labels[None, :]
+    nearest, negative = distances.masked_fill(same, torch.inf).min(1)
+    farthest, positive = distances.masked_fill(~same.fill_diagonal_(False), -torch.inf).max(1)
+    valid = ~(nearest.isinf() | farthest.isinf())  # NaN is valid: it must not be hidden
+    yield torch.where(valid, farthest - nearest, 0), valid, positive, negative
+
+
+def _all(distances: Tensor, labels: Tensor) -> Iterator[Slot]:
+    different = labels[:, None] != labels[None, :]
+    for positive, valid in _slots(labels):
+        gap = distances.gather(1, positive[:, None]) - distances
+        yield gap, valid[:, None] & different, positive, None
+
+
+_MINE = {"semihard": _semihard, "hard": _hard, "all": _all}
+
+
+class _Attach(torch.autograd.Function):
+    """A value already known, with its known derivative by the distances."""
+
+    @staticmethod
+    def forward(ctx, distances: Tensor, value: Tensor, weights: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
+        ctx.save_for_backward(weights)
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[no-untyped-def]
+        (weights,) = ctx.saved_tensors
+        return gradient * weights, None, None
+
+
+def _check(embeddings: Tensor, labels: Tensor) -> None:
+    if embeddings.ndim != 2 or labels.ndim != 1 or len(embeddings) != len(labels):
+        raise ValueError(
+            "a loss takes embeddings (B, D) and labels (B,), "
+            f"not {tuple(embeddings.shape)} and {tuple(labels.shape)}"
+        )
+    if len(labels) == 0:
+        raise ValueError("a loss needs at least one photo; the batch is empty")

@@ -1,0 +1,1 @@
+"""What `resight demo` tells: its folder, its scenes, its pictures and its report."""

@@ -1,0 +1,263 @@
+"""Enrolling: names, photos that are known already, and input that must not do harm."""
+
+import os
+import sqlite3
+import unicodedata
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from catalogues import unit_vectors, write_files, write_photos
+from resight.catalogue import Catalogue, Individual
+from resight.errors import ResightError, UnreadablePhoto
+from resight.photos.photo import Photo
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path, tiny_model: Path) -> Iterator[Catalogue]:
+    """A new one."""
+    with Catalogue.open(tmp_path / "new.db", model=tiny_model, create=True) as made:
+        yield made
+
+
+def holdings(catalogue: Catalogue) -> dict[str, int]:
+    """Everybody's number of photos; each has its fingerprint and its decision."""
+    found = {individual.name: individual.photos for individual in catalogue.individuals()}
+    assert len(catalogue.vectors()[1]) == len(catalogue.history()) == sum(found.values())
+    return found
+
+
+def test_photos_get_a_name_and_a_fingerprint(catalogue, tmp_path, tiny_model):
+    paths = write_photos(tmp_path / "in", 3)
+    done = catalogue.enrol("Luna", paths)
+    assert (done.individual, done.added, done.already, done.unreadable) == ("Luna", 3, 0, ())
+    assert catalogue.individuals() == [Individual("Luna", 3)]
+    vectors, names, found = catalogue.vectors()
+    assert (names, found) == (["Luna"] * 3, paths)
+    from resight.fingerprint import fingerprinter
+
+    made = fingerprinter.Fingerprinter(tiny_model)(paths).vectors
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(vectors, made, atol=1e-6)
+
+
+def test_one_path_and_a_folder_will_do(catalogue, tmp_path):
+    first, *_ = write_photos(tmp_path / "in", 3)
+    assert catalogue.enrol("Luna", str(first)).added == 1
+    assert catalogue.enrol("Luna", tmp_path / "in").added == 2
+    assert holdings(catalogue) == {"Luna": 3}
+
+
+def test_every_enrolment_is_a_decision(catalogue, tmp_path):
+    paths = write_photos(tmp_path / "in", 2)
+    catalogue.enrol("Luna", paths[:1])
+    catalogue.enrol("Sol", paths[1:])
+    decisions = catalogue.history()
+    assert [(d.what, d.individual, d.photo) for d in decisions] == [
+        ("enrol", "Luna", paths[0]),
+        ("enrol", "Sol", paths[1]),
+    ]
+    assert all(abs(d.at - datetime.now(UTC)) < timedelta(minutes=1) for d in decisions)
+    assert all(d.who for d in decisions)
+
+
+def test_the_same_photo_again_is_one_photo(catalogue, tmp_path):
+    paths = write_photos(tmp_path / "in", 2)
+    copy = tmp_path / "copy.png"
+    copy.write_bytes(paths[0].read_bytes())
+    done = catalogue.enrol("Luna", [paths[0], copy, paths[0]])
+    assert (done.added, done.already) == (1, 2)
+    done = catalogue.enrol("Luna", [copy, paths[1]])
+    assert (done.added, done.already) == (1, 1)
+    done = catalogue.enrol("Luna", paths)
+    assert (done.added, done.already) == (0, 2)
+    assert holdings(catalogue) == {"Luna": 2}
+
+
+def test_a_photo_of_somebody_else_is_refused_whole(catalogue, tmp_path):
+    paths = write_photos(tmp_path / "in", 3)
+    catalogue.enrol("Luna", paths[:1])
+    with pytest.raises(ResightError, match="enrolled as 'Luna'"):
+        catalogue.enrol("Sol", [paths[1], paths[0]])
+    both = [Photo(paths[1], individual="Sol"), Photo(paths[1], individual="Mars")]
+    with pytest.raises(ResightError, match="'Sol'"):
+        catalogue.enrol_many(both)
+    assert holdings(catalogue) == {"Luna": 1}
+
+
+def test_photos_that_cannot_be_read_are_named_and_the_rest_goes_on(catalogue, tmp_path):
+    good = write_photos(tmp_path / "in", 2)
+    text = tmp_path / "text.png"
+    text.write_text("no picture")
+    missing = tmp_path / "missing.png"
+    done = catalogue.enrol("Luna", [good[0], text, missing, good[1]])
+    assert done.added == 2
+    assert {Path(error.source) for error in done.unreadable} == {text, missing}
+    assert catalogue.vectors()[2] == good
+
+
+def test_nothing_readable_writes_nothing(catalogue, tmp_path):
+    text = tmp_path / "text.png"
+    text.write_text("no picture")
+    missing = tmp_path / "missing.png"
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    before = catalogue.path.read_bytes()
+    for bad in (text, missing, pipe, os.fsdecode(b"\xff.png"), "a\0b.png"):
+        with pytest.raises(UnreadablePhoto):
+            catalogue.enrol("Luna", [bad])
+    with pytest.raises(ResightError, match="none of the 2"):
+        catalogue.enrol("Luna", [text, missing])
+    for nothing in ([], tmp_path / "empty"):
+        (tmp_path / "empty").mkdir(exist_ok=True)
+        with pytest.raises(ResightError, match="no photos"):
+            catalogue.enrol("Luna", nothing)
+    assert catalogue.path.read_bytes() == before
+    assert holdings(catalogue) == {}
+
+
+def test_a_file_name_that_is_no_unicode_is_told_to_be_renamed(catalogue, tmp_path):
+    (good,) = write_photos(tmp_path / "in", 1)
+    bad = os.fsencode(tmp_path) + b"/\xff.png"
+    try:
+        with open(bad, "wb") as file:  # noqa: PTH123
+            file.write(good.read_bytes())
+    except OSError:
+        pytest.skip("this file system takes Unicode names only")
+    with pytest.raises(UnreadablePhoto, match="rename"):
+        catalogue.enrol("Luna", os.fsdecode(bad))
+
+
+@pytest.mark.parametrize("name", ["", "  ", "\u200f", "a\nb", "a\0b", "a\u2028b", "x" * 10_000])
+def test_names_that_cannot_be_names(catalogue, tmp_path, name):
+    paths = write_photos(tmp_path / "in", 1)
+    with pytest.raises(ResightError) as caught:
+        catalogue.enrol(name, paths)
+    assert len(str(caught.value)) < 200
+    assert str(caught.value).isprintable()
+    assert holdings(catalogue) == {}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Robert'); DROP TABLE individuals;--",
+        'O\'Brien "the 🐋"',
+        "👩‍🔬 לונה \u200f(2)",
+        "%s {0} :name ?",
+        "x" * 200,
+    ],
+)
+def test_odd_names_come_back_as_they_went_in(catalogue, tmp_path, name):
+    first, second = write_photos(tmp_path / "in", 2)
+    catalogue.enrol(name, first, encounter=name)
+    assert catalogue.enrol(f"  {name}\n", second).individual == name
+    assert holdings(catalogue) == {name: 2}
+    assert [photo.encounter for photo in catalogue.photos_of(name)] == [name, None]
+    assert catalogue.identify(first)[0].individual == name
+
+
+def test_a_name_typed_on_another_keyboard_is_the_same(catalogue, tmp_path):
+    first, second = write_photos(tmp_path / "in", 2)
+    catalogue.enrol("Zoë", first)
+    catalogue.enrol(unicodedata.normalize("NFD", "Zoë"), second)
+    assert holdings(catalogue) == {"Zoë": 2}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[Catalogue]:
+    """One for many names."""
+    folder = tmp_path_factory.mktemp("shared")
+    with Catalogue.open(folder / "c.db", model=tiny_model, create=True) as made:
+        yield made
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.text(max_size=30))
+def test_any_text_is_a_name_that_comes_back_or_is_refused(shared, name):
+    photo = shared.path.parent / "photo.png"
+    photo.write_bytes(name.encode("utf-8", "surrogatepass"))
+    before = shared.individuals()
+    try:
+        kept = shared.enrol(name, photo, vectors=unit_vectors(1)).individual
+    except ResightError as error:
+        message = str(error)
+    else:
+        message = ""
+    if message:
+        assert "\n" not in message
+        assert shared.individuals() == before
+        return
+    assert kept == unicodedata.normalize("NFC", name).strip()
+    assert kept in {individual.name for individual in shared.individuals()}
+    assert kept in {photo.individual for photo in shared.photos_of(kept)}
+
+
+def test_given_vectors_are_kept(catalogue, tmp_path):
+    paths, vectors = write_files(tmp_path / "in", 4), unit_vectors(4)
+    catalogue.enrol("Luna", paths[:3], vectors=vectors[:3].astype(np.float64))
+    catalogue.enrol("Luna", paths, vectors=vectors.tolist())
+    found, _, found_paths = catalogue.vectors()
+    assert found_paths == paths
+    np.testing.assert_allclose(found, vectors, atol=1e-7)
+
+
+def test_vectors_that_are_no_fingerprints_are_refused(catalogue, tmp_path):
+    paths, good = write_files(tmp_path / "in", 2), unit_vectors(2)
+    catalogue.enrol("Sol", write_files(tmp_path / "in", 1, word="sol"), vectors=unit_vectors(1))
+    spoilt = {value: good.copy() for value in (np.nan, np.inf, 0.5, 0)}
+    for value, vectors in spoilt.items():
+        vectors[1, 3:] = value
+    wrong = [*spoilt.values(), good[:1], good[:, :31], good[0], good * 1.01, np.ones((2, 32), int)]
+    for vectors in [*wrong, good.astype(object), [["a"] * 32] * 2, [[1.0], [1.0, 2.0]]]:
+        with pytest.raises(ResightError, match="vector"):
+            catalogue.enrol("Luna", paths, vectors=vectors)
+    assert holdings(catalogue) == {"Sol": 1}
+
+
+def test_photos_of_many_with_all_that_is_known_of_them(catalogue, tmp_path):
+    paths = write_files(tmp_path / "in", 5)
+    date = datetime(2025, 4, 3, 12, 30)  # a camera knows no zone
+    photos = [
+        Photo(paths[0], "Luna", "Monday", date, "left"),
+        Photo(paths[1], "Luna", "Monday"),
+        Photo(paths[2], "Sol", "Monday"),
+        Photo(paths[3], "Sol", box=(0, 1, 20, 30)),
+        Photo(paths[3], "Luna", box=(20, 1, 40, 30)),
+        Photo(paths[4], "Sol", "Tuesday"),
+    ]
+    done = catalogue.enrol_many(photos, vectors=unit_vectors(6))
+    assert (done.individuals, done.added) == (("Luna", "Sol"), 6)
+    for name in ("Luna", "Sol"):
+        assert catalogue.photos_of(name) == [p for p in photos if p.individual == name]
+    with sqlite3.connect(catalogue.path) as connection:
+        count = connection.execute("SELECT count(*) FROM encounters").fetchone()[0]
+    connection.close()
+    assert count == 3
+    with pytest.raises(ResightError, match="box"):
+        catalogue.enrol_many(photos)
+    with pytest.raises(ResightError, match="whose"):
+        catalogue.enrol_many([Photo(paths[0])])
+    with pytest.raises(ResightError, match="nobody"):
+        catalogue.photos_of("Mars")
+
+
+def test_a_catalogue_moves_with_its_photos(tmp_path, tiny_model):
+    (tmp_path / "a").mkdir()
+    inside = write_photos(tmp_path / "a" / "photos", 1)
+    outside = write_photos(tmp_path / "elsewhere", 1, seed=1)
+    (tmp_path / "a" / "tiny.onnx").write_bytes(tiny_model.read_bytes())
+    with Catalogue.open(
+        tmp_path / "a" / "c.db", model=tmp_path / "a" / "tiny.onnx", create=True
+    ) as catalogue:
+        catalogue.enrol("Luna", inside + outside)
+    (tmp_path / "a").rename(tmp_path / "b")
+    with Catalogue.open(tmp_path / "b" / "c.db") as catalogue:
+        found = catalogue.vectors()[2]
+        assert found == [tmp_path / "b" / "photos" / inside[0].name, *outside]
+        assert catalogue.identify(found[0])[0].candidates[0].photos[0].path == found[0]
