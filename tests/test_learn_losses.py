@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytorch_metric_learning import distances, losses, miners, reducers
 from torch.nn.functional import normalize
 
-from resight.learn.losses import ContrastiveLoss, TripletLoss, pairwise_distance
+from resight.learn.losses import ContrastiveLoss, SupConLoss, TripletLoss, pairwise_distance
 
 MININGS = ["semihard", "hard", "all"]
 
@@ -162,9 +162,23 @@ def test_contrastive_by_hand_and_its_gradient():
     assert torch.autograd.gradcheck(lambda e: ContrastiveLoss(1.6)(e, six), (grown,))
 
 
+def test_supcon_by_hand_against_the_reference_and_its_gradient():
+    # Two photos of one individual 60° apart, a stranger at 90°: cosines 1/2, √3/2 and 0.
+    value = SupConLoss(temperature=1.0)(at_angles(0, 60, 90), torch.tensor([1, 1, 2]))
+    first = math.log(1 + math.exp(0 - 0.5))
+    second = math.log(1 + math.exp(math.sqrt(3) / 2 - 0.5))
+    assert value.item() == pytest.approx((first + second) / 2)
+    labels = torch.tensor([0, 0, 0, 1, 1, 2])
+    embeddings = unit(6, 3, 4).requires_grad_()
+    expected = losses.SupConLoss(temperature=0.2)(embeddings, labels)
+    torch.testing.assert_close(SupConLoss(0.2)(embeddings, labels), expected)
+    assert torch.autograd.gradcheck(lambda e: SupConLoss(0.2)(e, labels), (embeddings,))
+
+
 LOSSES = [
     *(TripletLoss(mining, margin) for mining in MININGS for margin in (0.2, "soft")),
     ContrastiveLoss(),
+    SupConLoss(),
 ]
 
 
@@ -271,3 +285,5 @@ def test_shapes_that_do_not_fit_are_refused():
         ContrastiveLoss()(torch.zeros(0, 4), torch.zeros(0))
     with pytest.raises(ValueError, match="margin"):
         ContrastiveLoss(3)
+    with pytest.raises(ValueError, match="temperature"):
+        SupConLoss(0)

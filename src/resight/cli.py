@@ -95,7 +95,7 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        app(prog_name="resight")
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,7 +118,7 @@ class _Story:
             self.recognise(catalogue)
         self.teller.seconds["all"] = time.perf_counter() - start
         self.facts["old_recipe"] = {"ranks_of_the_enrolled_star": list(OLD_RANKS)}
-        self.facts["seconds"] = {key: round(s, 2) for key, s in self.teller.seconds.items()}
+        self.facts["seconds"] = {key: round(s, 3) for key, s in self.teller.seconds.items()}
         text = json.dumps(self.facts, indent=2, ensure_ascii=False, allow_nan=False)
         (self.folder / "results.json").write_text(text + "\n", encoding="utf-8")
         from resight.story.report import write_report
@@ -225,10 +226,11 @@ class _Story:
         with teller.step("star", "One star is enrolled, and the others are asked who they are"):
             star = scenes.enrol_one(catalogue, stars, vectors)
             ranks = star.facts["ranks_of_the_enrolled_star"]
+            places = f", else {_ordinals(ranks)}" if max(ranks) > 1 else ""
             teller.say(
                 f"{star.facts['found_at_rank_1']} of {star.facts['asked']} have it as nearest of "
-                f"{star.facts['among_photos']:,} photos; its ranks: {', '.join(map(str, ranks))} "
-                f"(the old recipe: {OLD_RANKS[0]}th and {OLD_RANKS[1]}th)"
+                f"{star.facts['among_photos']:,} photos{places} "
+                f"(the old recipe: {_ordinals(OLD_RANKS)})"
             )
         with teller.step("glyphs", f"{len(asked) - 1} more glyphs, one example of each"):
             more = scenes.enrol_more(catalogue, asked, prints, self.gallery, self.seed)
@@ -252,3 +254,13 @@ class _Story:
                 nearest, before.shown["distances"], star.facts["distances"]
             ),
         }
+
+
+def _ordinals(ranks: Iterable[int]) -> str:
+    ends = {1: "st", 2: "nd", 3: "rd"}
+    words = [
+        f"{rank}{'th' if rank % 100 in (11, 12, 13) else ends.get(rank % 10, 'th')}"
+        for rank in ranks
+        if rank > 1
+    ]
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

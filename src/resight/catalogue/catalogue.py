@@ -172,7 +172,7 @@ class Catalogue:
             self.model_id,
             photos,
             vectors=vectors,
-            fingerprint=lambda paths: self._fingerprint(paths, progress),
+            fingerprint=lambda paths: self.fingerprint(paths, progress),
         )
 
     def identify(
@@ -203,7 +203,7 @@ class Catalogue:
         gallery = self._searchable(top, photos_each)
         stack = isinstance(photos, np.ndarray) and photos.ndim > 2
         sources: Any = photos if stack else listed(photos)
-        vectors, index, unreadable = self._fingerprint(sources, progress)
+        vectors, index, unreadable = self.fingerprint(sources, progress)
         if not len(index):
             raise none_readable(unreadable, len(sources))
         hashes = {}
@@ -289,9 +289,15 @@ class Catalogue:
             raise ResightError("ask for one individual and one photo at least")
         return self._current_gallery()
 
-    def _fingerprint(
-        self, sources: Any, progress: bool
+    def fingerprint(
+        self, sources: Any, progress: bool = False
     ) -> tuple[Vectors, Rows, tuple[UnreadablePhoto, ...]]:
+        """Fingerprints of photos by the catalogue's model; nothing is enrolled.
+
+        Returns:
+            Vectors (m, dim) of those that could be read, their positions (m,) in `sources`, and
+            the others with the reasons.
+        """
         with self._lock:
             if self._fingerprinter is None:
                 from resight.fingerprint.fingerprinter import Fingerprinter

@@ -26,7 +26,8 @@ def enrol(
 ) -> None:
     """Give photos a name in a catalogue.
 
-    One photo is enough. A catalogue that is not there yet is made with --model, and keeps to that model.
+    One photo is enough. A catalogue that is not there yet is made with --model, and keeps to
+    that model.
 
     \b
     Examples:

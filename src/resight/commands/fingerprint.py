@@ -20,7 +20,8 @@ def fingerprint(
 ) -> None:
     """Write photos' fingerprints into a file.
 
-    The file is for numpy and holds two arrays: `paths` (n,), and `vectors` (n, dim), float32 and of length 1.
+    The file is for numpy and holds two arrays: `paths` (n,), and `vectors` (n, dim), float32
+    and of length 1.
 
     \b
     Example:

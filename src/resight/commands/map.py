@@ -14,10 +14,13 @@ from resight.errors import ResightError
 def draw(
     catalogue: CatalogueFile,
     out: Annotated[Path, typer.Option("--out", metavar="MAP.png", help="The picture to write.")],
-    more: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,
+    more: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="PHOTO", help="More photos to place, after --query."),
+    ] = None,
     query: Annotated[
         list[Path] | None,
-        typer.Option(metavar="PHOTO...", help="Photos or folders to place in the map, boxed."),
+        typer.Option(metavar="PHOTO...", help="Photos or folders to place in it, boxed."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another one lays out another map.")] = 0,
     model: MovedModel = None,
@@ -48,7 +51,7 @@ def draw(
         if out.absolute() in {*photos, *(path.absolute() for path in paths)}:
             raise ResightError(f"{out}: is one of the photos; give the map another name")
         if paths:
-            queries, index, unreadable = book._fingerprint(paths, wants_bar(len(paths)))
+            queries, index, unreadable = book.fingerprint(paths, wants_bar(len(paths)))
             if not len(index):
                 raise none_readable(unreadable, len(paths))
             report(unreadable)

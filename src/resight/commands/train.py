@@ -43,7 +43,8 @@ def train(
 ) -> None:
     """Learn a fingerprint from photos.
 
-    The photos lie in one folder per individual. A training that was stopped goes on where it was when the same command is given again.
+    The photos lie in one folder per individual. A training that was stopped goes on where it
+    was when the same command is given again.
 
     Needs the train extra: pip install 'resight[train]'.
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from resight.learn.augment import Pen, Recentre, Warp
-    from resight.learn.callbacks import CollapseGuard, Resume
+    from resight.learn.callbacks import CollapseGuard
     from resight.learn.data import PhotoLoader, PhotoSet
     from resight.learn.embedder import Embedder, create_embedder
     from resight.learn.export import export_model
     from resight.learn.learner import ReidLearner, reid_learner, with_miner
-    from resight.learn.losses import ContrastiveLoss, TripletLoss
+    from resight.learn.losses import ContrastiveLoss, SupConLoss, TripletLoss
+    from resight.learn.resume import Resume
     from resight.learn.sampler import PKSampler
     from resight.learn.virtual import VirtualIndividuals, distinct_turns, glyph_augmentation
 
@@ -30,7 +31,8 @@ _HOME = {
     "PhotoSet": "data",
     "Recentre": "augment",
     "ReidLearner": "learner",
-    "Resume": "callbacks",
+    "Resume": "resume",
+    "SupConLoss": "losses",
     "TripletLoss": "losses",
     "VirtualIndividuals": "virtual",
     "Warp": "augment",
@@ -53,6 +55,7 @@ __all__ = [
     "Recentre",
     "ReidLearner",
     "Resume",
+    "SupConLoss",
     "TripletLoss",
     "VirtualIndividuals",
     "Warp",

@@ -1,15 +1,32 @@
-"""What the learner adds to fastai's loop: retrieval metrics, speed, resuming, and a guard."""
+"""What the learner adds to fastai's loop: retrieval metrics, and guards."""
 
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from fastai.callback.core import Callback, CancelEpochException, CancelFitException
+from fastai.callback.core import (
+    Callback,
+    CancelBatchException,
+    CancelFitException,
+)
 from fastai.learner import Metric
 from torch import Tensor, nn
+
+from resight.errors import ResightError
+
+
+class TrainingError(ResightError):
+    """What a callback raises; fastai wraps the words of others' errors in two lines of its own."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self._words = words
+
+    def __str__(self) -> str:
+        return self._words
 
 
 class RetrievalMetric(Metric):
@@ -50,7 +67,6 @@ class RetrievalMetric(Metric):
 
     def figures(self) -> dict[str, float]:
         """Every figure by its name."""
-        from resight.errors import ResightError
         from resight.evaluate.metrics import retrieval
 
         if not self._figures and self._embeddings:
@@ -72,108 +88,60 @@ def retrieval_metrics() -> list[RetrievalMetric]:
     return [first, RetrievalMetric("mAP", first)]
 
 
-class HalfPrecision(Callback):
-    """Runs the network in bfloat16 where the processor has it; the loss stays in float32."""
+class LastFigures(Callback):
+    """Keeps the figures of the last epoch of a fit in `learn.figures`, for the model's card.
 
-    order = 10
-    _context: torch.autocast | None = None
-
-    def before_batch(self) -> None:
-        """Enter autocast for the forward pass."""
-        self._context = torch.autocast(self.learn.dls.device.type, torch.bfloat16)
-        self._context.__enter__()
-
-    def after_pred(self) -> None:
-        """Leave it before the loss."""
-        self._leave()
-
-    def after_cancel_batch(self) -> None:
-        """Leave it when the batch is given up."""
-        self._leave()
-
-    def _leave(self) -> None:
-        if self._context is not None:
-            self._context.__exit__(None, None, None)
-            self._context = None
-
-
-class LossToDevice(Callback):
-    """Losses with parameters of their own (proxies, ArcFace's centres) go where the network is."""
-
-    def before_fit(self) -> None:
-        """Before the first batch."""
-        if isinstance(self.learn.loss_func, nn.Module):
-            self.learn.loss_func.to(self.learn.dls.device)
-
-
-class Resume(Callback):
-    """Saves the state after every epoch, and takes a training up again where it was stopped.
-
-    Give it to the `fit` call that may be killed, and to the same call afterwards: the finished
-    epochs are passed over, and the rest is what it would have been.
-
-    Args:
-        path: the state's file; removed once the training is through.
-
-    Example:
-        >>> learn.fit_one_cycle(10, 3e-3, cbs=Resume("out/state.pth"))
+    fastai's `final_record` is overwritten by whoever validates, on whatever photos.
     """
 
-    order = 65  # after the recorder, before the epochs are skipped
-
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self.done = 0
-
-    def before_fit(self) -> None:
-        """Load the state, if there is one."""
-        self.done = 0
-        if hasattr(self.learn, "lr_finder") or not self.path.exists():
-            return
-        state = torch.load(self.path, map_location=self.learn.dls.device, weights_only=True)
-        if state["epochs"] != self.learn.n_epoch:
-            warnings.warn(
-                f"{self.path} is the state of a training of {state['epochs']} epochs, and this one "
-                f"has {self.learn.n_epoch}; it begins anew",
-                stacklevel=2,
-            )
-            return
-        self.learn.model.load_state_dict(state["model"])
-        self.learn.opt.load_state_dict(state["optimizer"])
-        if isinstance(self.learn.loss_func, nn.Module):
-            self.learn.loss_func.load_state_dict(state["loss"])
-        self.done = state["done"]
+    order = 55  # after the recorder
+    _trained = False
 
     def before_epoch(self) -> None:
-        """Pass over what is done."""
-        for loader in self.learn.dls.loaders:
-            loader.epoch = self.learn.epoch
-        if self.learn.epoch < self.done:
-            raise CancelEpochException
+        """Nothing is trained yet."""
+        self._trained = False
+
+    def after_train(self) -> None:
+        """Something is."""
+        self._trained = not hasattr(self.learn, "lr_finder")
 
     def after_epoch(self) -> None:
-        """Save; the file is replaced whole."""
-        if hasattr(self.learn, "lr_finder") or self.learn.epoch < self.done:
-            return
-        loss = self.learn.loss_func
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        part = self.path.with_suffix(".part")
-        torch.save(
-            {
-                "model": self.learn.model.state_dict(),
-                "optimizer": self.learn.opt.state_dict(),
-                "loss": loss.state_dict() if isinstance(loss, nn.Module) else {},
-                "done": self.learn.epoch + 1,
-                "epochs": self.learn.n_epoch,
-            },
-            part,
-        )
-        part.replace(self.path)
+        """Keep what is a number."""
+        if self._trained:
+            names = self.learn.recorder.metric_names[1:]
+            values = zip(names, self.learn.final_record, strict=False)
+            figures = {name: float(value) for name, value in values if value is not None}
+            self.learn.figures = {n: v for n, v in figures.items() if np.isfinite(v)}
 
-    def after_fit(self) -> None:
-        """A finished training needs no state."""
-        if self.learn.epoch + 1 == self.learn.n_epoch:
-            self.path.unlink(missing_ok=True)
+
+class Centres(Callback):
+    """A loss with centres, one an individual (ArcFace, proxies), knows nothing of others.
+
+    In validation such photos get no loss (NaN), so that unseen individuals can be validated on;
+    in training they are an error.
+    """
+
+    order = 20
+
+    def after_pred(self) -> None:
+        """Look at the batch before the loss does."""
+        count = self._count()
+        if count is None or int(self.learn.y.max()) < count:
+            return
+        if self.learn.training:
+            raise TrainingError(
+                f"the loss has centres for {count} individuals and a batch shows number "
+                f"{int(self.learn.y.max()) + 1}: give it as many as the training photos have, and "
+                "train it without composed virtual individuals"
+            )
+        self.learn.loss = torch.full((), float("nan"), device=self.learn.pred.device)
+        raise CancelBatchException
+
+    def _count(self) -> int | None:
+        loss = self.learn.loss_func
+        modules = loss.modules() if isinstance(loss, nn.Module) else ()
+        counts = (getattr(module, "num_classes", None) for module in modules)
+        return next((count for count in counts if isinstance(count, int)), None)
 
 
 class CollapseGuard(Callback):
@@ -204,8 +172,8 @@ class CollapseGuard(Callback):
 
     def after_loss(self) -> None:
         """Look at the batch."""
-        if not self.learn.training:
-            return
+        if not self.learn.training or hasattr(self.learn, "lr_finder"):
+            return  # which goes on until it breaks
         with torch.no_grad():
             spread, compared = _spread(self.learn.pred.detach().float(), self.learn.y)
             state = torch.stack([spread, compared]).tolist()
@@ -214,7 +182,12 @@ class CollapseGuard(Callback):
             self._collapsed + 1 if has_pairs and not self.spread > self.least_spread else 0
         )
         self._empty = 0 if has_pairs else self._empty + 1
-        if self._collapsed == self.patience:
+        if self._collapsed == self.patience and not np.isfinite(self.spread):
+            self._say(
+                "the embeddings are no numbers any more (NaN): nothing is learned from here on. "
+                "Begin again with a lower learning rate"
+            )
+        elif self._collapsed == self.patience:
             self._say(
                 f"the embeddings have collapsed: different individuals lie {self.spread:.4f} apart "
                 f"(of 2), so all photos look the same to the network. Begin again with semi-hard "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -41,21 +41,24 @@ class PhotoSet:
         """From arrays: uint8 (n, H, W) or (n, C, H, W), and every photo's individual.
 
         Raises:
-            UnusablePhotos: the two do not fit together, or there is no photo.
+            UnusablePhotos: the two do not fit together, there is no photo, or one without a name.
         """
-        if pixels.dtype != np.uint8 or pixels.ndim not in (3, 4):
+        pixels, who = np.asarray(pixels), np.asarray(individuals)
+        shape = pixels.shape if pixels.ndim == 4 else (*pixels.shape[:1], 1, *pixels.shape[1:])
+        if pixels.dtype != np.uint8 or len(shape) != 4 or shape[1] not in (1, 3):
             raise UnusablePhotos(
-                "pixels are uint8 (n, H, W) or (n, C, H, W), "
+                "pixels are uint8 (n, H, W) or (n, C, H, W) with 1 or 3 channels, "
                 f"not {pixels.dtype} {tuple(pixels.shape)}"
             )
-        if len(pixels) != len(individuals) or not len(pixels):
+        if who.ndim != 1 or len(pixels) != len(who) or not pixels.size:
             raise UnusablePhotos(
-                f"{len(pixels)} photos and {len(individuals)} names: "
+                f"{len(pixels)} photos and {len(who) if who.ndim else 1} names: "
                 "every photo needs the name of its individual, and there must be some"
             )
-        if pixels.ndim == 3:
-            pixels = pixels[:, None]
-        names, labels = np.unique(np.asarray(individuals).astype(str), return_inverse=True)
+        if who.dtype == object and any(name is None for name in who):
+            raise UnusablePhotos("a photo has no name of an individual; leave it out, or name it")
+        pixels = pixels.reshape(shape)
+        names, labels = np.unique(who.astype(str), return_inverse=True)
         return cls(
             torch.from_numpy(np.ascontiguousarray(pixels)),
             torch.from_numpy(labels.astype(np.int64)),
@@ -80,6 +83,13 @@ class PhotoSet:
         """Some of the photos, the same individuals to choose from."""
         at = torch.as_tensor(positions, dtype=torch.long)
         return PhotoSet(self.pixels[at], self.labels[at], self.names)
+
+    def numbered_as(self, other: PhotoSet) -> PhotoSet:
+        """The same photos with the other set's numbers for its individuals; the rest follow."""
+        names = (*other.names, *(name for name in self.names if name not in set(other.names)))
+        place = {name: i for i, name in enumerate(names)}
+        number = torch.tensor([place[name] for name in self.names], dtype=torch.long)
+        return PhotoSet(self.pixels, number[self.labels], names)
 
 
 class PhotoLoader:
@@ -116,7 +126,8 @@ class PhotoLoader:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """One epoch."""
-        generator = torch.Generator(self.device).manual_seed(self.seed * 100_003 + self.epoch)
+        seed = (self.seed * 100_003 + self.epoch) % 2**63
+        generator = torch.Generator(self.device).manual_seed(seed)
         if hasattr(self.batches, "epoch"):
             self.batches.epoch = self.epoch
         self.epoch += 1
@@ -136,6 +147,12 @@ class PhotoLoader:
             return next(iter(self))
         finally:
             self.epoch = epoch
+
+    def new(self, **_: Any) -> PhotoLoader:
+        """Every photo once, in order and as it is; fastai's `get_preds` asks for it."""
+        at = range(len(self.photos))
+        plain = [at[i : i + 256] for i in range(0, len(at), 256)]
+        return PhotoLoader(self.photos, plain).to(self.device)
 
 
 def validation_batches(labels: Tensor, *, photos: int, size: int) -> list[list[int]]:

@@ -32,10 +32,14 @@ class Embedder(nn.Module):
         head: features to (B, dim); always learned here.
         mean, std: (1, C, 1, 1), of the normalisation.
         name, channels, size, dim: what it was made for.
+        sees: height and width at which the body sees the photos.
+        half_precision: compute body and head in bfloat16 while training; evaluation and export
+            stay in float32.
     """
 
     mean: Tensor
     std: Tensor
+    half_precision = False
 
     def __init__(
         self,
@@ -46,7 +50,7 @@ class Embedder(nn.Module):
         channels: int,
         size: tuple[int, int],
         dim: int,
-        enlarge: int = 1,
+        sees: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
         self.name, self.channels, self.size, self.dim = name, channels, size, dim
@@ -56,7 +60,7 @@ class Embedder(nn.Module):
             # Centres the cloud of embeddings, so that directions are used evenly.
             nn.BatchNorm1d(dim),
         )
-        self.enlarge = enlarge
+        self.sees = sees or size
         mean, std = (MEAN, STD) if channels == 3 else ((sum(MEAN) / 3,), (sum(STD) / 3,))
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
@@ -65,9 +69,14 @@ class Embedder(nn.Module):
         """uint8 or [0, 1] floats (B, C, H, W) to float32 (B, dim) unit vectors."""
         scaled = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels
         x = (scaled - self.mean) / self.std
-        if self.enlarge > 1:
-            x = F.interpolate(x, scale_factor=self.enlarge, mode="bilinear", align_corners=False)
-        return F.normalize(self.head(self.body(x)).float(), dim=1)
+        if self.sees != self.size:
+            x = F.interpolate(x, size=self.sees, mode="bilinear", align_corners=False)
+        if self.half_precision and self.training:
+            with torch.autocast(x.device.type, torch.bfloat16):
+                features = self.head(self.body(x))
+        else:
+            features = self.head(self.body(x))
+        return F.normalize(features.float(), dim=1)
 
 
 def create_embedder(
@@ -88,34 +97,25 @@ def create_embedder(
         channels: 1 for grey, 3 for colour.
         size: height and width of the photos in pixels. For small ones, the stem of a ResNet
             keeps its resolution (no stride, no pooling), and any other body, whose last map
-            would be left with less than 3×3 cells, sees the photo enlarged.
+            would be left with less than 3×3 cells, sees the photo enlarged. A transformer is made
+            for the size, rounded up to whole patches (timm's; torchvision's take 224 only).
         pretrained: start from published weights; needs a network, or a cache of them.
 
     Raises:
-        ResightError: the name is unknown, or its weights cannot be had.
+        ResightError: the name is unknown, its weights cannot be had, or it cannot take photos of
+            that size.
     """
-    height, width = size
-    if min(height, width) < 8 or channels not in (1, 3) or dim < 2:
-        raise ResightError(
-            f"cannot embed {width}×{height} photos of {channels} channels in {dim} dimensions: "
-            "a side needs 8 pixels or more, channels are 1 or 3, dimensions 2 or more"
-        )
-    enlarge = 1
+    _check_wishes(size, channels, dim)
+    sees = size
     if body == "small":
         net: nn.Module = _small_body(channels, size)
     elif body.startswith("torchvision/"):
         net = _torchvision_body(body.removeprefix("torchvision/"), channels, pretrained)
-        enlarge = _open_stem(net, size, stride=32)
+        sees = _enlarged(size, _open_stem(net, size, stride=32))
     else:
-        net = _timm_body(body, channels, size, pretrained)
-        info = getattr(net, "feature_info", None)
-        enlarge = _open_stem(net, size, stride=info[-1]["reduction"] if info else 32)
-        if enlarge > 1:  # a transformer is made for one size
-            net = _timm_body(body, channels, (height * enlarge, width * enlarge), pretrained)
-    features = _features(net, channels, (height * enlarge, width * enlarge))
-    return Embedder(
-        net, features, name=body, channels=channels, size=size, dim=dim, enlarge=enlarge
-    )
+        net, sees = _timm_body(body, channels, size, pretrained)
+    features = _features(net, channels, sees)
+    return Embedder(net, features, name=body, channels=channels, size=size, dim=dim, sees=sees)
 
 
 def split_parameters(embedder: Embedder) -> list[list[nn.Parameter]]:
@@ -146,26 +146,41 @@ def _small_body(channels: int, size: tuple[int, int]) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Flatten())
 
 
-def _timm_body(name: str, channels: int, size: tuple[int, int], pretrained: bool) -> nn.Module:
+def _timm_body(
+    name: str, channels: int, size: tuple[int, int], pretrained: bool
+) -> tuple[nn.Module, tuple[int, int]]:
+    """One of timm's bodies, and the size at which it is to see the photos."""
     import timm
 
-    wanted = {"num_classes": 0, "in_chans": channels, "pretrained": pretrained}
+    wanted = {"num_classes": 0, "in_chans": channels}
     try:
+        # A first one, without weights, tells its stride.
+        net = timm.create_model(name, **wanted)
+        info = getattr(net, "feature_info", None)
+        stride = info[-1]["reduction"] if info else 32
+        times = _times(size, stride)
+        height, width = (-(-side // stride) * stride for side in _enlarged(size, times))
+        whole = (height, width)
         try:  # transformers must know the size, and convolutions refuse to hear of it
-            return timm.create_model(name, img_size=size, **wanted)
+            return timm.create_model(name, img_size=whole, pretrained=pretrained, **wanted), whole
         except TypeError:
-            return timm.create_model(name, **wanted)
+            if pretrained:
+                net = timm.create_model(name, pretrained=True, **wanted)
     except Exception as error:
         raise ResightError(
             f"timm gives no body {name!r} ({_first_line(error)}): "
             'see timm.list_models() for names, or take "small"'
         ) from error
+    return net, _enlarged(size, _open_stem(net, size, stride))
 
 
 def _torchvision_body(name: str, channels: int, pretrained: bool) -> nn.Module:
     import torchvision
 
     try:
+        # Those for other tasks would download the weights of their own bodies unasked.
+        if name not in torchvision.models.list_models(module=torchvision.models):
+            raise ValueError("it names no classifier")
         net = torchvision.models.get_model(name, weights="DEFAULT" if pretrained else None)
     except Exception as error:
         raise ResightError(
@@ -175,6 +190,10 @@ def _torchvision_body(name: str, channels: int, pretrained: bool) -> nn.Module:
     for head in ("fc", "classifier", "heads", "head"):
         if isinstance(getattr(net, head, None), nn.Module):
             setattr(net, head, nn.Identity())
+    if getattr(net, "aux_logits", False):  # GoogLeNet and Inception have second heads
+        for name in ("aux1", "aux2", "AuxLogits"):
+            setattr(net, name, None)
+        net.aux_logits = False
     if channels == 1:
         _see_grey(net)
     return net
@@ -202,30 +221,60 @@ def _see_grey(net: nn.Module) -> None:
     raise ResightError("this body has no first convolution for colours; take one of timm's")
 
 
+def _times(size: tuple[int, int], stride: int) -> int:
+    """How many times a photo is to be enlarged for a body of that stride."""
+    return max(1, -(-_LEAST_CELLS * stride // min(size)))
+
+
+def _enlarged(size: tuple[int, int], times: int) -> tuple[int, int]:
+    return size[0] * times, size[1] * times
+
+
 def _open_stem(net: nn.Module, size: tuple[int, int], stride: int) -> int:
     """Make a body fit for small photos; returns how many times they are to be enlarged."""
-    least = _LEAST_CELLS * stride
-    if min(size) >= least:
+    if _times(size, stride) == 1:
         return 1
     conv, pool = getattr(net, "conv1", None), getattr(net, "maxpool", None)
     if isinstance(conv, nn.Conv2d) and isinstance(pool, nn.MaxPool2d):
         conv.stride = (1, 1)
         net.maxpool = nn.Identity()
-        least //= 4
-    return max(1, -(-least // min(size)))
+        stride //= 4
+    return _times(size, stride)
 
 
 def _features(net: nn.Module, channels: int, size: tuple[int, int]) -> int:
     training = net.training
     net.eval()
-    with torch.no_grad():
-        out = net(torch.zeros(1, channels, *size))
-    net.train(training)
-    if out.ndim != 2:
+    try:
+        with torch.no_grad():
+            out = net(torch.zeros(1, channels, *size))
+    except Exception as error:
         raise ResightError(
-            f"this body gives {tuple(out.shape)} instead of a row of features a photo; take another"
+            f"this body cannot take photos of {size[1]}×{size[0]} pixels "
+            f"({_first_line(error)}): give another size, or another body"
+        ) from error
+    net.train(training)
+    if not isinstance(out, Tensor) or out.ndim != 2:
+        shape = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
+        raise ResightError(
+            f"this body gives {shape} instead of a row of features a photo; take another"
         )
     return int(out.shape[1])
+
+
+def _check_wishes(size: tuple[int, int], channels: int, dim: int) -> None:
+    if (
+        not isinstance(size, tuple)
+        or len(size) != 2
+        or not all(isinstance(number, int) for number in (*size, channels, dim))
+        or min(size) < 8
+        or channels not in (1, 3)
+        or dim < 2
+    ):
+        raise ResightError(
+            f"cannot embed photos of size {size} (height, width) and {channels} channels in {dim} "
+            "dimensions: a side needs 8 pixels or more, channels are 1 or 3, dimensions 2 or more"
+        )
 
 
 def _first_line(error: Exception) -> str:

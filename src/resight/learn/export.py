@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import io
 import logging
@@ -17,6 +18,7 @@ from typing import Any
 import torch
 
 import resight
+from resight.errors import ResightError
 from resight.fingerprint.model import CARD_KEY, INPUT, OUTPUT, Card
 from resight.learn.embedder import Embedder
 from resight.photos.decode import Fit
@@ -46,8 +48,10 @@ def export_model(
 
     Returns:
         The card as written.
+
+    Raises:
+        ResightError: the file cannot be written, or the card would make no sense.
     """
-    graph = _graph(embedder)
     card = Card(
         size=embedder.size,
         channels=embedder.channels,
@@ -60,44 +64,52 @@ def export_model(
         licence=licence,
         version=resight.__version__,
     )
+    Card.from_json(replace(card, content_hash="0" * 64).to_json())  # as a reader will check it
+    graph = _graph(embedder)
     card = replace(card, content_hash=hashlib.sha256(graph.SerializeToString()).hexdigest())
     entry = graph.metadata_props.add()
     entry.key, entry.value = CARD_KEY, card.to_json()
-    path = Path(path)
+    try:
+        _write(Path(path), graph.SerializeToString())
+    except OSError as error:
+        raise ResightError(
+            f"{path}: the model cannot be written here ({error.strerror or error}); "
+            "make room, or choose another place"
+        ) from error
+    return card
+
+
+def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+        part = Path(file.name)
         try:
-            file.write(graph.SerializeToString())
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
+            part.chmod(0o644)
+            part.replace(path)
         except BaseException:
-            Path(file.name).unlink()
+            part.unlink(missing_ok=True)
             raise
-    Path(file.name).chmod(0o644)
-    Path(file.name).replace(path)
-    return card
 
 
 def _graph(embedder: Embedder) -> Any:
     """The embedder as an ONNX graph (an `onnx.ModelProto`) that does not say where it was made."""
     import onnx
 
-    training, device = embedder.training, next(embedder.parameters()).device
+    embedder = copy.deepcopy(embedder).cpu().eval()
     sample = torch.zeros(2, embedder.channels, *embedder.size, dtype=torch.uint8)
-    try:
-        embedder.cpu().eval()
-        with _quiet(), torch.no_grad():
-            program = torch.onnx.export(
-                embedder,
-                (sample,),
-                dynamo=True,
-                input_names=[INPUT],
-                output_names=[OUTPUT],
-                dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
-                verbose=False,
-            )
-    finally:
-        embedder.train(training).to(device)
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            embedder,
+            (sample,),
+            dynamo=True,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
+            verbose=False,
+        )
     assert program is not None
     graph: onnx.ModelProto = program.model_proto
     # Node by node, the exporter writes the lines of source that made it: paths of this machine,

@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import fastai.callback.schedule  # noqa: F401  gives the learner lr_find and fit_one_cycle
-import numpy as np
 import torch
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from torch import Tensor, nn
 
-from resight.errors import UnusablePhotos
+from resight.errors import ResightError, UnusablePhotos
 from resight.fingerprint.model import Card
-from resight.learn.callbacks import CollapseGuard, HalfPrecision, LossToDevice, retrieval_metrics
+from resight.learn.callbacks import Centres, CollapseGuard, LastFigures, retrieval_metrics
 from resight.learn.data import Augment, PhotoLoader, PhotoSet, validation_batches
 from resight.learn.embedder import Embedder, create_embedder, split_parameters
 from resight.learn.export import export_model
@@ -29,12 +28,40 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 class ReidLearner(Learner):
     """A fastai `Learner`, with the pictures and the export of re-identification.
 
-    Everything of fastai works as ever: `lr_find`, `fit_one_cycle`, `fine_tune`, `freeze`,
-    `save`, `load`, callbacks.
+    What trains and measures in fastai works as ever: `lr_find`, `fit_one_cycle`, `fine_tune`,
+    `freeze`, `save` and `load` (a loss's own parameters with them), `validate`, `get_preds` (the
+    embeddings and labels in the photos' order), callbacks. What belongs to fastai's own data sets
+    does not: for `predict` take `embed`, for `export` `export_onnx`, for `dls.show_batch`
+    `show_batch`; and a loss is given to `reid_learner`, not set afterwards, to have its own
+    parameters trained.
+
+    Attributes:
+        figures: of the last epoch that was fitted, by name: "train_loss", "R@1", …
     """
 
     dls: DataLoaders
     model: Embedder
+    figures: dict[str, float]
+
+    def save(self, file: str | Path, **options: Any) -> Path:
+        """fastai's `save`; a loss's own parameters go into a file beside it."""
+        path: Path = super().save(file, **options)
+        if _parameters(self.loss_func):
+            torch.save(self.loss_func.state_dict(), self._beside(file))
+        return path
+
+    def load(self, file: str | Path, **options: Any) -> ReidLearner:
+        """fastai's `load`, and the loss's own parameters."""
+        super().load(file, **options)
+        if _parameters(self.loss_func):
+            state = torch.load(self._beside(file), map_location=self.dls.device, weights_only=True)
+            self.loss_func.load_state_dict(state)
+        if not hasattr(self, "lr_finder"):
+            self.figures = {}  # those of other weights
+        return self
+
+    def _beside(self, file: str | Path) -> Path:
+        return Path(self.path, self.model_dir, f"{file}.loss.pth")
 
     def embed(self, pixels: Tensor, *, batch_size: int = 256) -> Tensor:
         """Embeddings of uint8 (n, C, H, W) pixels as they are: float32 (n, dim), on the CPU."""
@@ -93,26 +120,21 @@ class ReidLearner(Learner):
         licence: str = "",
         **training: Any,
     ) -> Card:
-        """Write the model file; its card tells the training's data and the last metrics."""
+        """Write the model file; its card tells the training's data and the last fit's figures."""
         photos: PhotoSet = self.dls.train.photos
-        record = getattr(self, "final_record", None)
-        names = ["train_loss", "valid_loss", *(metric.name for metric in self.metrics)]
-        metrics = dict(zip(names, map(float, record), strict=False)) if record else {}
         summary = {
             "photos": len(photos),
-            "individuals": len(photos.names),
-            "loss": repr(self.loss_func),
+            "individuals": len(photos.labels.unique()),
+            "loss": " ".join(repr(self.loss_func).split()),
             **training,
         }
-        # JSON knows no NaN; a figure that could not be had is left out.
-        metrics = {name: value for name, value in metrics.items() if np.isfinite(value)}
         return export_model(
             self.model,
             path,
             fit=fit,
             fill=fill,
             training=summary,
-            metrics=metrics,
+            metrics=self.figures,
             licence=licence,
         )
 
@@ -147,7 +169,7 @@ def reid_learner(
             `TripletLoss` with semi-hard mining.
         individuals, photos: P and K of a batch; P is 16, or all where there are fewer.
         augment: steps `(pixels, labels, generator) -> (pixels, labels)` on training batches.
-        half_precision: compute in bfloat16, where it is faster.
+        half_precision: train in bfloat16, where it is faster; validation stays in float32.
         seed: of the weights, the batches and the augmentation.
         device: "cuda", "cpu", …; the default is a GPU where there is one.
         path: where fastai's `save` puts its files.
@@ -155,9 +177,10 @@ def reid_learner(
 
     Raises:
         UnusablePhotos: individuals or photos are too few, or of two sizes.
+        ResightError: the body is unknown, or not made for these photos.
 
     Example:
-        >>> learn = reid_learner(train, valid, augment=glyph_augmentation())
+        >>> learn = reid_learner(train, valid, augment=glyph_augmentation(train))
         >>> learn.fit_one_cycle(5, 3e-3)
         >>> learn.export_onnx("digits.onnx")
     """
@@ -166,6 +189,9 @@ def reid_learner(
             f"training photos are {train.channels}×{train.size} and validation photos "
             f"{valid.channels}×{valid.size}; bring both to one size"
         )
+    if not len(valid):
+        raise UnusablePhotos("there are no validation photos; hold some back, or give train again")
+    valid = valid.numbered_as(train)
     torch.manual_seed(seed)
     there = len(train.labels.unique())
     sampler = PKSampler(
@@ -190,21 +216,28 @@ def reid_learner(
             body, dim=dim, channels=train.channels, size=train.size, pretrained=pretrained
         )
     )
+    if (model.channels, model.size) != (train.channels, train.size):
+        raise ResightError(
+            f"the embedder takes photos of {model.channels}×{model.size}, and these are "
+            f"{train.channels}×{train.size}; create it for them"
+        )
+    model.half_precision = half_precision
     model.to(device).to(memory_format=torch.channels_last)
-    loss = loss or TripletLoss()
-    own = [*cbs, LossToDevice(), CollapseGuard()]
-    if half_precision:
-        own.append(HalfPrecision())
-    return ReidLearner(
+    loss = TripletLoss() if loss is None else loss
+    if isinstance(loss, nn.Module):
+        loss.to(device)
+    learn = ReidLearner(
         dls,
         model,
         loss_func=loss,
         splitter=lambda model: _groups(model, loss),
         metrics=retrieval_metrics(),
-        cbs=own,
+        cbs=[*cbs, Centres(), CollapseGuard(), LastFigures()],
         path=path,
         **options,
     )
+    learn.figures = {}
+    return learn
 
 
 def with_miner(loss: nn.Module, miner: Any) -> Loss:
@@ -223,5 +256,8 @@ class _Mined(nn.Module):
 
 def _groups(model: Embedder, loss: Loss) -> list[list[nn.Parameter]]:
     body, head = split_parameters(model)
-    own = list(loss.parameters()) if isinstance(loss, nn.Module) else []
-    return [body, head + own]
+    return [body, head + _parameters(loss)]
+
+
+def _parameters(loss: Loss) -> list[nn.Parameter]:
+    return list(loss.parameters()) if isinstance(loss, nn.Module) else []

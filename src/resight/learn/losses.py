@@ -1,12 +1,12 @@
-"""Triplet and contrastive losses with mining inside the batch.
+"""Triplet and contrastive losses inside the batch.
 
 A batch of B embeddings gives one B×B matrix of distances, and that is all the memory used: no
-B×B×B tensor of triplets is ever made. Every loss here is a sum of terms over entries of that
+B×B×B tensor of triplets is ever made. A triplet loss is a sum of terms over entries of that
 matrix, so it is worked out in two steps:
 
 1. without autograd, mining finds each term, and adds up the loss and its derivative with respect
    to every distance, a B×B matrix of weights;
-2. autograd carries that derivative from the distances to the embeddings (`_attach`).
+2. one more product carries that derivative to the embeddings (`_Attach`).
 
 The gradient is exact: the *choice* of a triplet is piecewise constant, its value is not.
 
@@ -58,11 +58,7 @@ def pairwise_distance(embeddings: Tensor, kind: Distance = "squared") -> Tensor:
     """
     if kind not in DISTANCES:
         raise ValueError(f"distance is one of {DISTANCES}, not {kind!r}")
-    wide = embeddings if embeddings.dtype == torch.float64 else embeddings.float()
-    with torch.autocast(wide.device.type, enabled=False):
-        unit = F.normalize(wide, dim=1)
-        cosine = unit @ unit.T
-        return 2 - 2 * cosine if kind == "squared" else 1 - cosine
+    return _between(_unit(embeddings), kind)
 
 
 class TripletLoss(nn.Module):
@@ -134,12 +130,13 @@ class TripletLoss(nn.Module):
             A scalar, float32 or float64.
         """
         _check(embeddings, labels)
-        distances = pairwise_distance(embeddings, self.distance)
+        unit = _unit(embeddings)
         with torch.no_grad():
+            distances = _between(unit, self.distance)
             weights = torch.zeros_like(distances)
             total = distances.new_zeros(())
             terms = active = labels.new_zeros((), dtype=torch.long)
-            for gap, valid, positive, negative in _MINE[self.mining](distances.detach(), labels):
+            for gap, valid, positive, negative in _MINE[self.mining](distances, labels):
                 value, slope = self._term(gap)
                 value, slope = value * valid, slope * valid
                 total = total + value.sum()
@@ -153,7 +150,7 @@ class TripletLoss(nn.Module):
                 weights.scatter_add_(1, positive[:, None], slope[:, None])
             count = active.clamp(min=1)
         self.mined = Mined(terms, active)
-        return _Attach.apply(distances, total / count, weights / count)
+        return _Attach.apply(unit, total / count, weights.div_(count), self.distance)
 
     def _term(self, gap: Tensor) -> tuple[Tensor, Tensor]:
         """Value and derivative of a term by d_ap − d_an."""
@@ -193,23 +190,66 @@ class ContrastiveLoss(nn.Module):
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """The loss of one batch: (B, D) embeddings and (B,) integer labels to a scalar."""
         _check(embeddings, labels)
-        squared = pairwise_distance(embeddings, "squared")
+        unit = _unit(embeddings)
         with torch.no_grad():
+            squared = _between(unit, "squared")
             same = labels[:, None] == labels[None, :]
             positive = same & ~torch.eye(len(labels), dtype=torch.bool, device=same.device)
             # The derivative of (margin − √s)² has √s below it; 1e-3 keeps it finite.
-            apart = squared.detach().clamp(min=1e-6).sqrt()
+            apart = squared.clamp(min=1e-6).sqrt()
             lack = (self.margin - apart).clamp(min=0) * ~same
             pulled, pushed = positive.sum(), (lack > 0).sum()
-            value = (squared.detach() * positive).sum() / pulled.clamp(min=1)
+            value = (squared * positive).sum() / pulled.clamp(min=1)
             value = value + lack.square().sum() / pushed.clamp(min=1)
             weights = positive / pulled.clamp(min=1) - lack / apart / pushed.clamp(min=1)
         self.mined = Mined(positive.sum() + (~same).sum(), pulled + pushed)
-        return _Attach.apply(squared, value, weights)
+        return _Attach.apply(unit, value, weights, "squared")
 
     def extra_repr(self) -> str:
         """What `print(loss)` shows."""
         return f"margin={self.margin!r}"
+
+
+class SupConLoss(nn.Module):
+    """Supervised contrastive loss: each photo must pick its individual's others out of the batch.
+
+    With cosines s, the term of an anchor i is the mean over its positives p of
+    −log(exp(s_ip / T) / Σ_a exp(s_ia / T)), the sum over all photos a of the batch but i. It needs
+    no mining, as the softmax itself weighs the nearest negatives most. The loss is the mean over
+    anchors with a positive; without any it is 0, with a gradient of zeros.
+
+    Args:
+        temperature: T; the lower, the more the nearest negatives count.
+
+    References:
+        Khosla et al.: Supervised Contrastive Learning, NeurIPS 2020 (L_out).
+    """
+
+    def __init__(self, temperature: float = 0.1) -> None:
+        super().__init__()
+        if not temperature > 0:
+            raise ValueError(f"temperature must be above zero, and is {temperature}")
+        self.temperature = temperature
+        self.mined: Mined | None = None
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """The loss of one batch: (B, D) embeddings and (B,) integer labels to a scalar."""
+        _check(embeddings, labels)
+        cosine = 1 - pairwise_distance(embeddings, "cosine")
+        itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+        positive = (labels[:, None] == labels[None, :]) & ~itself
+        scaled = (cosine / self.temperature).masked_fill(itself, -torch.inf)
+        surprise = scaled.logsumexp(1, keepdim=True) - scaled
+        count = positive.sum(1)
+        anchors = (count > 0).sum()
+        self.mined = Mined(anchors, anchors)
+        # A photo alone in its batch has a surprise of −inf − (−inf); `where` keeps NaN out.
+        terms = torch.where(positive, surprise, 0).sum(1) / count.clamp(min=1)
+        return terms.sum() / anchors.clamp(min=1)
+
+    def extra_repr(self) -> str:
+        """What `print(loss)` shows."""
+        return f"temperature={self.temperature!r}"
 
 
 # What a mining function gives for one slot of positives: the gap d_ap − d_an, whether it counts,
@@ -236,11 +276,14 @@ def _slots(labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def _semihard(distances: Tensor, labels: Tensor) -> Iterator[Slot]:
-    negatives = distances.masked_fill(labels[:, None] == labels[None, :], torch.inf)
-    farthest, farthest_at = negatives.masked_fill(negatives.isinf(), -torch.inf).max(1)
+    same = labels[:, None] == labels[None, :]
+    work = distances.masked_fill(same, -torch.inf)
+    farthest, farthest_at = work.max(1)
+    negatives = work.clone().masked_fill_(same, torch.inf)
     for positive, valid in _slots(labels):
         d_ap = distances.gather(1, positive[:, None])
-        nearest, nearest_at = negatives.masked_fill(negatives <= d_ap, torch.inf).min(1)
+        nearer = torch.le(negatives, d_ap, out=same)
+        nearest, nearest_at = work.copy_(negatives).masked_fill_(nearer, torch.inf).min(1)
         none = nearest.isinf()
         d_an = torch.where(none, farthest, nearest)
         negative = torch.where(none, farthest_at, nearest_at)
@@ -251,8 +294,11 @@ def _semihard(distances: Tensor, labels: Tensor) -> Iterator[Slot]:
 
 def _hard(distances: Tensor, labels: Tensor) -> Iterator[Slot]:
     same = labels[:, None] == labels[None, :]
-    nearest, negative = distances.masked_fill(same, torch.inf).min(1)
-    farthest, positive = distances.masked_fill(~same.fill_diagonal_(False), -torch.inf).max(1)
+    work = distances.masked_fill(same, torch.inf)
+    nearest, negative = work.min(1)
+    # In place from here on: a new block of B² costs more than what is done with it.
+    other = same.fill_diagonal_(False).logical_not_()
+    farthest, positive = work.copy_(distances).masked_fill_(other, -torch.inf).max(1)
     valid = ~(nearest.isinf() | farthest.isinf())  # NaN is valid: it must not be hidden
     yield torch.where(valid, farthest - nearest, 0), valid, positive, negative
 
@@ -268,17 +314,39 @@ _MINE = {"semihard": _semihard, "hard": _hard, "all": _all}
 
 
 class _Attach(torch.autograd.Function):
-    """A value already known, with its known derivative by the distances."""
+    """A value already known, with its known derivative by the distances between unit vectors u.
+
+    As d_ij = c − s·⟨u_i, u_j⟩ with s = 2 or 1, the derivative by u is −s·(W + Wᵀ)u: one product,
+    where autograd through the matrix of distances would make two and keep the matrix.
+    """
 
     @staticmethod
-    def forward(ctx, distances: Tensor, value: Tensor, weights: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
-        ctx.save_for_backward(weights)
+    def forward(  # type: ignore[no-untyped-def]
+        ctx, unit: Tensor, value: Tensor, weights: Tensor, kind: Distance
+    ) -> Tensor:
+        ctx.save_for_backward(unit, weights)
+        ctx.scale = _SCALE[kind]
         return value.clone()
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[no-untyped-def]
-        (weights,) = ctx.saved_tensors
-        return gradient * weights, None, None
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[no-untyped-def]
+        unit, weights = ctx.saved_tensors
+        return (weights + weights.T) @ unit * (-ctx.scale * gradient), None, None, None
+
+
+_SCALE: dict[Distance, float] = {"squared": 2.0, "cosine": 1.0}
+
+
+def _unit(embeddings: Tensor) -> Tensor:
+    """Rows of unit length, in float32 or float64."""
+    wide = embeddings if embeddings.dtype == torch.float64 else embeddings.float()
+    return F.normalize(wide, dim=1)
+
+
+def _between(unit: Tensor, kind: Distance) -> Tensor:
+    """Distances between all rows of unit length; not in half precision, even under autocast."""
+    with torch.autocast(unit.device.type, enabled=False):
+        return torch.addmm(unit.new_tensor(_SCALE[kind]), unit, unit.T, alpha=-_SCALE[kind])
 
 
 def _check(embeddings: Tensor, labels: Tensor) -> None:

@@ -56,7 +56,7 @@ class VirtualIndividuals:
     """
 
     turns: Tensor
-    photos: int = 4
+    photos: int = 3
     real: float = 0.25
     turned: float = 0.25
     place: Warp = field(
@@ -178,7 +178,7 @@ def distinct_turns(
     return distinct
 
 
-def glyph_augmentation(photos: PhotoSet, *, each: int = 4) -> list[Augment]:
+def glyph_augmentation(photos: PhotoSet, *, each: int = 3) -> list[Augment]:
     """The steps for drawings, light on dark: virtual individuals, another hand, another pen.
 
     Digits are turned as `DIGITS_ALIKE` allows. Of other drawings nobody has said what looks the

@@ -99,7 +99,10 @@ def fitted_chunks(
 
 @contextmanager
 def progress_bar(words: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr for as long as the block runs; call what it gives with each number done."""
+    """A bar on stderr for as long as the block runs; call what it gives with each number done.
+
+    Where stderr is no terminal nothing is drawn.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -109,7 +112,8 @@ def progress_bar(words: str, total: int | None) -> Iterator[Callable[[int], None
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(words, total=total)
         yield lambda done: bar.advance(task, done)
 

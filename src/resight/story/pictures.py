@@ -20,6 +20,7 @@ class Thumb:
     Attributes:
         uri: the picture as a data: URI.
         caption: below it.
+        below: a second line of the caption.
         state: "right", "wrong", "enrolled" or "".
         words: for who cannot see it, and when pointed at.
     """
@@ -28,11 +29,14 @@ class Thumb:
     caption: str = ""
     state: str = ""
     words: str = ""
+    below: str = ""
 
 
-def thumb(pixels: Pixels, caption: str = "", state: str = "", words: str = "") -> Thumb:
+def thumb(
+    pixels: Pixels, caption: str = "", state: str = "", words: str = "", below: str = ""
+) -> Thumb:
     """A grey picture, uint8 (H, W), with its words."""
-    return Thumb(data_uri(pixels), caption, state, words or caption)
+    return Thumb(data_uri(pixels), caption, state, words or caption, below)
 
 
 def data_uri(pixels: Pixels) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from resight.story.farewell import next_commands
+from resight.story.telling import seconds_in_words
 
 _STEPS = {
     "digits": "Fetching the digits",
@@ -37,7 +38,7 @@ def write_report(path: Path, facts: dict[str, Any], shown: dict[str, Any], out: 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": _percent, "number": _number, "seconds": _seconds}
+    environment.filters |= {"percent": _percent, "number": _number, "seconds": seconds_in_words}
     seconds = facts["seconds"]
     steps = [(words, seconds[key]) for key, words in _STEPS.items()]
     longest = max(took for _, took in steps)
@@ -56,9 +57,3 @@ def _percent(share: float, digits: int = 1) -> str:
 
 def _number(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
-
-
-def _seconds(value: float) -> str:
-    if value < 60:
-        return f"{value:.1f} s"
-    return f"{int(value // 60)} min {value % 60:.0f} s"

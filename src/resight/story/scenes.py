@@ -129,7 +129,7 @@ def enrol_more(
         rows.append({"glyph": name, "asked": len(answers), "recognised": len(answers) - len(taken),
                      "taken_for": taken})  # fmt: skip
         thumbs = [_asked(path, a, name) for path, a in zip(paths[1:], answers, strict=True)]
-        shown.append({"enrolled": thumb(_pixels(paths[0]), name, "enrolled"), "asked": thumbs})
+        shown.append({"enrolled": thumb(_pixels(paths[0]), "", "enrolled", name), "asked": thumbs})
     names = [name for name, paths in drawn.items() for _ in paths]
     vectors = fingerprinter([path for paths in drawn.values() for path in paths]).vectors
     starts = np.cumsum([0, *map(len, drawn.values())])[:-1]
@@ -151,11 +151,15 @@ def draw_story_map(
     fingerprinter: Fingerprinter,
     seed: int,
 ) -> Scene:
-    """The digits and the enrolled glyphs as a map, and drawings that nobody enrolled in boxes."""
+    """The catalogue as a map; the other stars, and one more of each glyph, are boxed in it."""
     from resight.evaluate.map import Map, draw_map
 
     vectors, names, _ = catalogue.vectors()
-    asked = [(name, file) for name, files in drawn.items() for file in files[1:]]
+    asked = [
+        (name, file)
+        for name, files in drawn.items()
+        for file in files[1 : None if name == "star" else 2]
+    ]
     places = Map.fit(vectors, seed=seed)
     draw_map(
         places.positions,
@@ -197,10 +201,13 @@ def draw_distances(
 def _asked(path: Path, answer: Answer, truth: str) -> Thumb:
     best = answer.candidates[0]
     right = best.individual == truth
-    words = f"{'' if right else f'{best.individual} '}{best.distance:.2f}"
-    state = "right" if right else "wrong"
-    return thumb(_pixels(path), words, state, f"{path.name}: nearest is {best.individual}, "
-                 f"at {best.distance:.3f}")  # fmt: skip
+    return thumb(
+        _pixels(path),
+        f"{best.distance:.2f}",
+        "right" if right else "wrong",
+        f"{path.parent.name} {path.stem}: nearest is {best.individual}, at {best.distance:.3f}",
+        below="" if right else best.individual,
+    )
 
 
 def _match(path: Path, individual: str, distance: float, truth: str) -> Thumb:

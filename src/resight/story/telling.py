@@ -36,7 +36,7 @@ class Teller:
         start = time.perf_counter()
         yield
         self.seconds[key] = time.perf_counter() - start
-        self.say(f"[dim]{self.seconds[key]:.1f} s[/]")
+        self.say(f"[dim]{seconds_in_words(self.seconds[key])}[/]")
 
     def say(self, words: str) -> None:
         """A sentence about the step under way."""
@@ -66,3 +66,12 @@ class Teller:
         with Progress(*columns, console=self.console, transient=True) as bar:
             task = bar.add_task(words, total=None, more="")
             yield lambda done, of, more: bar.update(task, completed=done, total=of, more=more)
+
+
+def seconds_in_words(seconds: float) -> str:
+    """40 ms, 2.5 s, 1 min 46 s."""
+    if seconds < 0.1:
+        return f"{1000 * seconds:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{round(seconds) // 60} min {round(seconds) % 60} s"

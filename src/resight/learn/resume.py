@@ -1,0 +1,150 @@
+"""Going on with a training that was killed."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from fastai.callback.core import Callback, CancelEpochException
+from fastcore.foundation import L
+from torch import nn
+
+from resight.learn.callbacks import TrainingError
+
+
+class Resume(Callback):
+    """Saves the state after every epoch, and takes a training up again where it was stopped.
+
+    Give it to the `fit` call that may be killed, and to the same call afterwards: the finished
+    epochs are passed over, and the rest is what it would have been. The network, the optimiser,
+    the loss and all chance are taken up again; what another callback remembers is not.
+
+    Args:
+        path: the state's file; removed once the training is through.
+
+    Raises:
+        ResightError: the file is not a state, or that of another training; it is left alone.
+
+    Example:
+        >>> learn.fit_one_cycle(10, 3e-3, cbs=Resume("out/state.pth"))
+    """
+
+    order = 65  # after the recorder, before the epochs are skipped
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.done = 0
+
+    def after_create(self) -> None:
+        """Called where it was given to the learner, which then also resumes when it validates."""
+        raise TrainingError("give Resume to the fit call (fit_one_cycle(…, cbs=Resume(path)))")
+
+    def before_fit(self) -> None:
+        """Load the state, if there is one."""
+        self.done = 0
+        self._training = self._describe()
+        if self.path.exists():
+            state = self._read()
+            try:
+                self._take(state)
+            except Exception as error:
+                raise self._foreign("it does not fit this network and loss") from error
+            self.done = state["done"]
+
+    def before_epoch(self) -> None:
+        """Pass over what is done."""
+        for loader in self.learn.dls.loaders:
+            loader.epoch = self.learn.epoch
+        if self.learn.epoch < self.done:
+            raise CancelEpochException
+
+    def after_epoch(self) -> None:
+        """Save; the file is replaced whole."""
+        if self.learn.epoch < self.done:
+            return
+        self.done = self.learn.epoch + 1
+        loss = self.learn.loss_func
+        state = {
+            "training": self._training,
+            "done": self.done,
+            "model": self.learn.model.state_dict(),
+            "optimizer": _plain(self.learn.opt.state_dict()),
+            "loss": loss.state_dict() if isinstance(loss, nn.Module) else {},
+            "chance": torch.get_rng_state(),  # of dropout and the like
+            "chance_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "figures": dict(getattr(self.learn, "figures", {})),
+        }
+        part = self.path.with_name(self.path.name + ".part")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            torch.save(state, part)
+            part.replace(self.path)
+        except (OSError, RuntimeError) as error:
+            part.unlink(missing_ok=True)
+            raise TrainingError(
+                f"{self.path}: the training's state cannot be written ({error}); make room, or "
+                "choose another place"
+            ) from error
+
+    def after_fit(self) -> None:
+        """A finished training needs no state."""
+        if self.done == self.learn.n_epoch:
+            self.path.unlink(missing_ok=True)
+
+    def _describe(self) -> dict[str, Any]:
+        """What must be the same for the rest to be what it would have been."""
+        loader = self.learn.dls.train
+        digest = hashlib.sha256()
+        for tensor in (loader.photos.pixels, loader.photos.labels):
+            digest.update(tensor.contiguous().numpy().data)
+        return {
+            "epochs": self.learn.n_epoch,
+            "batches": len(loader),
+            "seed": loader.seed,
+            "photos": digest.hexdigest(),
+        }
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            state = torch.load(self.path, map_location=self.learn.dls.device, weights_only=True)
+            before = dict(state["training"])
+        except Exception as error:
+            raise self._foreign("it cannot be read as one") from error
+        changed = [k for k, now in self._training.items() if before.get(k) != now]
+        if changed:
+            raise self._foreign(f"that one had other {' and '.join(changed)}")
+        return state
+
+    def _take(self, state: dict[str, Any]) -> None:
+        learn = self.learn
+        if isinstance(learn.loss_func, nn.Module):
+            learn.loss_func.load_state_dict(state["loss"])
+        learn.model.load_state_dict(state["model"])
+        optimizer = state["optimizer"]
+        if "hypers" in optimizer:  # fastai's own, which wants its own list back
+            optimizer["hypers"] = L(optimizer["hypers"])
+        learn.opt.load_state_dict(optimizer)
+        torch.set_rng_state(state["chance"].cpu())
+        if state["chance_cuda"] and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all([chance.cpu() for chance in state["chance_cuda"]])
+        learn.figures = state["figures"]
+
+    def _foreign(self, why: str) -> TrainingError:
+        return TrainingError(
+            f"{self.path}: not the state of this training ({why}); delete the file to begin anew, "
+            "or go on with what it was begun with"
+        )
+
+
+def _plain(value: Any) -> Any:
+    """The same in types that torch loads without running code: fastai has its own list."""
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_plain(one) for one in value)
+    if isinstance(value, list | L):
+        return [_plain(one) for one in value]
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,51 @@
+"""Looking several times: the mean embedding of a photo and of slightly changed copies of it."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from resight.learn.embedder import Embedder
+
+# Angle in radians and zoom of each look.
+LOOKS = ((0.0, 1.0), (0.12, 1.0), (-0.12, 1.0), (0.0, 0.93), (0.0, 1.07))
+
+
+class Views(nn.Module):
+    """An embedder that looks at each photo as it is, turned both ways, smaller and larger.
+
+    Embeddings of the five looks are averaged and brought back to unit length. It costs five times
+    the time and holds better for individuals that were not there in training (docs/learning.md
+    tells how much). It can be exported in an embedder's place.
+    """
+
+    def __init__(self, embedder: Embedder) -> None:
+        super().__init__()
+        self.embedder = embedder
+        self.name, self.dim = embedder.name, embedder.dim
+        self.channels, self.size = embedder.channels, embedder.size
+        height, width = embedder.size
+        rows = []
+        for angle, zoom in LOOKS:
+            cos, sin = math.cos(angle) / zoom, math.sin(angle) / zoom
+            # The grid's unit is half a side, so a turn of an oblong photo needs their ratio.
+            rows.append([[cos, -sin * height / width, 0], [sin * width / height, cos, 0]])
+        grid = F.affine_grid(
+            torch.tensor(rows), [len(LOOKS), 1, height, width], align_corners=False
+        )
+        self.register_buffer("grid", grid, persistent=False)
+
+    grid: Tensor
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """uint8 or [0, 1] floats (B, C, H, W) to float32 (B, dim) unit vectors."""
+        scaled = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels
+        total = torch.zeros((), device=scaled.device)
+        for look in self.grid:
+            grid = look[None].expand(scaled.shape[0], -1, -1, -1)
+            seen = F.grid_sample(scaled, grid, padding_mode="border", align_corners=False)
+            total = total + self.embedder(seen)
+        return F.normalize(total, dim=1)
