@@ -20,7 +20,8 @@ import torch
 from pytorch_metric_learning import distances, losses, miners, reducers
 from torch import Tensor
 
-from resight.learn.losses import MININGS, Mining, TripletLoss
+from resight.learn.losses import TripletLoss
+from resight.learn.mining import MININGS, Mining
 
 MARGIN = 0.2
 

@@ -1,13 +1,25 @@
 """Made-up individuals, and small learners, for tests of learning."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+import torch
 from fastai.callback.progress import ProgressCallback
 from PIL import Image
 
 from resight.learn import PhotoSet, ReidLearner, reid_learner
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """For a test file that imports it: tiny batches gain nothing by threads that wait."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def made_up_photos(

@@ -156,7 +156,9 @@ def test_a_composed_glyph_is_one_glyph_in_several_hands(digits):
     one = digits.pixels[:1].float().expand(40, 1, 28, 28) / 255
     labels = torch.arange(10).repeat_interleave(4)
     still = Warp(0, 0, 0, 0, 0, 0)
-    virtual = VirtualIndividuals(torch.ones(10, 8, dtype=torch.bool), 4, real=0, turned=0, hand=still)
+    virtual = VirtualIndividuals(
+        torch.ones(10, 8, dtype=torch.bool), 4, real=0, turned=0, hand=still
+    )
     out, names = virtual(one, labels, generator())
     for label in names.unique():
         group = out[names == label]

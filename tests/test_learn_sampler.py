@@ -87,5 +87,5 @@ def test_what_cannot_be_learned_from_is_said(labels, words):
 
 @pytest.mark.parametrize(("individuals", "photos"), [(1, 2), (4, 2), (2, 1)])
 def test_senseless_shapes_are_refused(individuals, photos):
-    with pytest.raises(ValueError, match="individuals|photos"):
+    with pytest.raises(ValueError, match=r"individuals|photos"):
         PKSampler([0, 0, 1, 1, 2, 2], individuals=individuals, photos=photos)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from resight.learn.losses import ContrastiveLoss, SupConLoss, TripletLoss
     from resight.learn.resume import Resume
     from resight.learn.sampler import PKSampler
+    from resight.learn.views import Views
     from resight.learn.virtual import VirtualIndividuals, distinct_turns, glyph_augmentation
 
 _HOME = {
@@ -34,6 +35,7 @@ _HOME = {
     "Resume": "resume",
     "SupConLoss": "losses",
     "TripletLoss": "losses",
+    "Views": "views",
     "VirtualIndividuals": "virtual",
     "Warp": "augment",
     "create_embedder": "embedder",
@@ -57,6 +59,7 @@ __all__ = [
     "Resume",
     "SupConLoss",
     "TripletLoss",
+    "Views",
     "VirtualIndividuals",
     "Warp",
     "create_embedder",

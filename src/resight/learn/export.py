@@ -21,11 +21,12 @@ import resight
 from resight.errors import ResightError
 from resight.fingerprint.model import CARD_KEY, INPUT, OUTPUT, Card
 from resight.learn.embedder import Embedder
+from resight.learn.views import Views
 from resight.photos.decode import Fit
 
 
 def export_model(
-    embedder: Embedder,
+    embedder: Embedder | Views,
     path: str | Path,
     *,
     fit: Fit = "pad",
@@ -40,7 +41,7 @@ def export_model(
     normalisation is inside. The file appears whole or not at all.
 
     Args:
-        embedder: what was trained; left as it was (its mode and device too).
+        embedder: what was trained, or `Views` of it; left as it was (its mode and device too).
         path: where to write, usually `NAME.onnx`.
         fit, fill: how photos of another shape are to be brought to `embedder.size`.
         training, metrics: what the card is to tell of them, as JSON values.
@@ -94,11 +95,12 @@ def _write(path: Path, content: bytes) -> None:
             raise
 
 
-def _graph(embedder: Embedder) -> Any:
+def _graph(embedder: Embedder | Views) -> Any:
     """The embedder as an ONNX graph (an `onnx.ModelProto`) that does not say where it was made."""
     import onnx
 
-    embedder = copy.deepcopy(embedder).cpu().eval()
+    # A copy, laid out in memory in one way: the graph shows it, and with it the hash.
+    embedder = copy.deepcopy(embedder).cpu().eval().to(memory_format=torch.contiguous_format)
     sample = torch.zeros(2, embedder.channels, *embedder.size, dtype=torch.uint8)
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(

@@ -16,7 +16,6 @@ pytorch-metric-learning, whose losses may stand wherever these do.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,16 +23,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-Mining = Literal["semihard", "hard", "all"]
+from resight.learn.mining import MINE, MININGS, Mining
+
 Distance = Literal["squared", "cosine"]
 
-MININGS: tuple[Mining, ...] = ("semihard", "hard", "all")
 DISTANCES: tuple[Distance, ...] = ("squared", "cosine")
 
 
 @dataclass(frozen=True, slots=True)
 class Mined:
-    """What the last batch gave; `CollapseGuard` reads it.
+    """What the last batch gave, for whoever watches a training: `loss.mined`.
 
     Attributes:
         terms: () int64, how many triplets (for `ContrastiveLoss`, pairs) the batch held; 0 says
@@ -136,7 +135,7 @@ class TripletLoss(nn.Module):
             weights = torch.zeros_like(distances)
             total = distances.new_zeros(())
             terms = active = labels.new_zeros((), dtype=torch.long)
-            for gap, valid, positive, negative in _MINE[self.mining](distances, labels):
+            for gap, valid, positive, negative in MINE[self.mining](distances, labels):
                 value, slope = self._term(gap)
                 value, slope = value * valid, slope * valid
                 total = total + value.sum()
@@ -250,67 +249,6 @@ class SupConLoss(nn.Module):
     def extra_repr(self) -> str:
         """What `print(loss)` shows."""
         return f"temperature={self.temperature!r}"
-
-
-# What a mining function gives for one slot of positives: the gap d_ap − d_an, whether it counts,
-# and the columns of the positive and the negative. Shapes (B,), or for a negative of None, which
-# stands for every column, gap and valid (B, B).
-Slot = tuple[Tensor, Tensor, Tensor, Tensor | None]
-
-
-def _slots(labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Every anchor's positives, one an anchor at a time: (B,) columns, and (B,) whether it has one.
-
-    With K photos each, K − 1 slots; so mining needs K − 1 passes over B×B, not one over B×B×B.
-    """
-    order = labels.argsort(stable=True)
-    sizes = torch.unique_consecutive(labels[order], return_counts=True)[1]
-    size = sizes.repeat_interleave(sizes)
-    start = (sizes.cumsum(0) - sizes).repeat_interleave(sizes)
-    rank = torch.arange(len(labels), device=labels.device) - start
-    for step in range(1, int(sizes.max())):
-        positive, valid = torch.empty_like(order), torch.empty_like(order, dtype=torch.bool)
-        positive[order] = order[start + (rank + step) % size]
-        valid[order] = step < size
-        yield positive, valid
-
-
-def _semihard(distances: Tensor, labels: Tensor) -> Iterator[Slot]:
-    same = labels[:, None] == labels[None, :]
-    work = distances.masked_fill(same, -torch.inf)
-    farthest, farthest_at = work.max(1)
-    negatives = work.clone().masked_fill_(same, torch.inf)
-    for positive, valid in _slots(labels):
-        d_ap = distances.gather(1, positive[:, None])
-        nearer = torch.le(negatives, d_ap, out=same)
-        nearest, nearest_at = work.copy_(negatives).masked_fill_(nearer, torch.inf).min(1)
-        none = nearest.isinf()
-        d_an = torch.where(none, farthest, nearest)
-        negative = torch.where(none, farthest_at, nearest_at)
-        has_negative = farthest > -torch.inf
-        gap = torch.where(has_negative, d_ap[:, 0] - d_an, 0)
-        yield gap, valid & has_negative, positive, negative
-
-
-def _hard(distances: Tensor, labels: Tensor) -> Iterator[Slot]:
-    same = labels[:, None] == labels[None, :]
-    work = distances.masked_fill(same, torch.inf)
-    nearest, negative = work.min(1)
-    # In place from here on: a new block of B² costs more than what is done with it.
-    other = same.fill_diagonal_(False).logical_not_()
-    farthest, positive = work.copy_(distances).masked_fill_(other, -torch.inf).max(1)
-    valid = ~(nearest.isinf() | farthest.isinf())  # NaN is valid: it must not be hidden
-    yield torch.where(valid, farthest - nearest, 0), valid, positive, negative
-
-
-def _all(distances: Tensor, labels: Tensor) -> Iterator[Slot]:
-    different = labels[:, None] != labels[None, :]
-    for positive, valid in _slots(labels):
-        gap = distances.gather(1, positive[:, None]) - distances
-        yield gap, valid[:, None] & different, positive, None
-
-
-_MINE = {"semihard": _semihard, "hard": _hard, "all": _all}
 
 
 class _Attach(torch.autograd.Function):

@@ -23,7 +23,9 @@ class Resume(Callback):
     the loss and all chance are taken up again; what another callback remembers is not.
 
     Args:
-        path: the state's file; removed once the training is through.
+        path: the state's file.
+        keep: leave the file there once the training is through, as long as its result is not safe;
+            the same call then passes over every epoch.
 
     Raises:
         ResightError: the file is not a state, or that of another training; it is left alone.
@@ -34,8 +36,8 @@ class Resume(Callback):
 
     order = 65  # after the recorder, before the epochs are skipped
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, *, keep: bool = False) -> None:
+        self.path, self.keep = Path(path), keep
         self.done = 0
 
     def after_create(self) -> None:
@@ -66,7 +68,7 @@ class Resume(Callback):
         if self.learn.epoch < self.done:
             return
         self.done = self.learn.epoch + 1
-        loss = self.learn.loss_func
+        loss, smooth = self.learn.loss_func, self.learn.recorder.smooth_loss
         state = {
             "training": self._training,
             "done": self.done,
@@ -76,6 +78,7 @@ class Resume(Callback):
             "chance": torch.get_rng_state(),  # of dropout and the like
             "chance_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             "figures": dict(getattr(self.learn, "figures", {})),
+            "smooth_loss": [smooth.val, smooth.count],
         }
         part = self.path.with_name(self.path.name + ".part")
         try:
@@ -91,7 +94,7 @@ class Resume(Callback):
 
     def after_fit(self) -> None:
         """A finished training needs no state."""
-        if self.done == self.learn.n_epoch:
+        if self.done == self.learn.n_epoch and not self.keep:
             self.path.unlink(missing_ok=True)
 
     def _describe(self) -> dict[str, Any]:
@@ -131,6 +134,7 @@ class Resume(Callback):
         if state["chance_cuda"] and torch.cuda.is_available():
             torch.cuda.set_rng_state_all([chance.cpu() for chance in state["chance_cuda"]])
         learn.figures = state["figures"]
+        learn.recorder.smooth_loss.val, learn.recorder.smooth_loss.count = state["smooth_loss"]
 
     def _foreign(self, why: str) -> TrainingError:
         return TrainingError(

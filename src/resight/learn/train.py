@@ -184,10 +184,10 @@ def train_folder(
         wd=0.02,
         path=out.parent,
     )
-    _fit_epochs(learn, plan.epochs, RATE, progress, [Resume(state)])
+    _fit_epochs(learn, plan.epochs, RATE, progress, [Resume(state, keep=True)])
     if not plan.held_back:  # measured on the training photos, they would flatter
         learn.figures = {name: v for name, v in learn.figures.items() if name == "train_loss"}
-    return learn.export_onnx(
+    card = learn.export_onnx(
         out,
         body_pretrained=pretrained,
         kind=plan.kind,
@@ -195,6 +195,8 @@ def train_folder(
         seed=seed,
         held_back=plan.held_back,
     )
+    state.unlink(missing_ok=True)
+    return card
 
 
 class Told(Callback):

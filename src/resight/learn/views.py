@@ -18,8 +18,8 @@ class Views(nn.Module):
     """An embedder that looks at each photo as it is, turned both ways, smaller and larger.
 
     Embeddings of the five looks are averaged and brought back to unit length. It costs five times
-    the time and holds better for individuals that were not there in training (docs/learning.md
-    tells how much). It can be exported in an embedder's place.
+    the time and holds better for individuals that were not there in training
+    (benchmarks/RESULTS.md). It can be exported in an embedder's place.
     """
 
     def __init__(self, embedder: Embedder) -> None:

@@ -1,0 +1,62 @@
+"""Looking several times."""
+
+import math
+
+import numpy as np
+import torch
+from torch import nn
+
+from resight.fingerprint import Fingerprinter
+from resight.learn.embedder import Embedder, create_embedder
+from resight.learn.export import export_model
+from resight.learn.views import LOOKS, Views
+from resight.photos.digits import embedded_digits
+
+
+def pixels(count=6):
+    return torch.from_numpy(embedded_digits().test_pixels[:count])[:, None]
+
+
+def test_the_mean_of_the_looks_in_unit_length():
+    embedder = create_embedder("small").eval()
+    views = Views(embedder).eval()
+    with torch.no_grad():
+        out = views(pixels())
+        torch.testing.assert_close(out.norm(dim=1), torch.ones(6))
+        looks = []
+        for angle, zoom in LOOKS:
+            cos, sin = math.cos(angle) / zoom, math.sin(angle) / zoom
+            matrix = torch.tensor([[[cos, -sin, 0], [sin, cos, 0]]]).expand(6, 2, 3)
+            grid = nn.functional.affine_grid(matrix, [6, 1, 28, 28], align_corners=False)
+            seen = nn.functional.grid_sample(pixels().float() / 255, grid, align_corners=False)
+            looks.append(embedder(seen))
+    expected = nn.functional.normalize(torch.stack(looks).mean(0), dim=1)
+    torch.testing.assert_close(out, expected, atol=1e-4, rtol=0)
+
+
+def test_a_turn_keeps_the_shape_of_what_is_in_an_oblong_photo():
+    """A round spot stays round: turned in pixels, not in shares of the sides."""
+    seen = []
+
+    class Watch(nn.Module):
+        def forward(self, x):
+            seen.append(x)
+            return x.flatten(1)
+
+    oblong = Embedder(Watch(), 20 * 40, name="watch", channels=1, size=(20, 40), dim=4).eval()
+    rows, columns = torch.meshgrid(torch.arange(20) - 9.5, torch.arange(40) - 19.5, indexing="ij")
+    spot = torch.exp(-(rows**2 + columns**2) / 20)[None, None]
+    Views(oblong).eval()(spot)
+    as_it_is, turned = seen[0] * oblong.std + oblong.mean, seen[1] * oblong.std + oblong.mean
+    torch.testing.assert_close(as_it_is, spot, atol=1e-4, rtol=0)
+    torch.testing.assert_close(turned, spot, atol=0.03, rtol=0)
+
+
+def test_it_is_exported_in_an_embedders_place(tmp_path):
+    torch.manual_seed(0)
+    views = Views(create_embedder("small", dim=16)).eval()
+    export_model(views, tmp_path / "views.onnx")
+    fingerprinter = Fingerprinter(tmp_path / "views.onnx")
+    with torch.no_grad():
+        expected = views(pixels()).numpy()
+    np.testing.assert_allclose(fingerprinter(pixels()[:, 0].numpy()).vectors, expected, atol=1e-4)
