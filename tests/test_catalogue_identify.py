@@ -59,7 +59,7 @@ def test_an_answer_ranks_individuals_with_their_nearest_photos(catalogue):
 
 def test_distances_are_those_of_the_fingerprints(catalogue):
     vectors, names, paths = catalogue.vectors()
-    (vector,) = catalogue._fingerprint([query(catalogue, 0)], False)[0]
+    (vector,) = catalogue.fingerprint([query(catalogue, 0)])[0]
     distances = 1 - vectors.astype(float) @ vector.astype(float)
     (answer,) = catalogue.identify(query(catalogue, 0), top=5, photos_each=3)
     for candidate in answer.candidates:
