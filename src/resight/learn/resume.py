@@ -87,8 +87,9 @@ class Resume(Callback):
             part.replace(self.path)
         except (OSError, RuntimeError) as error:
             part.unlink(missing_ok=True)
+            why = " ".join(str(error).split())[:200]
             raise TrainingError(
-                f"{self.path}: the training's state cannot be written ({error}); make room, or "
+                f"{self.path}: the training's state cannot be written ({why}); make room, or "
                 "choose another place"
             ) from error
 
@@ -134,7 +135,8 @@ class Resume(Callback):
         if state["chance_cuda"] and torch.cuda.is_available():
             torch.cuda.set_rng_state_all([chance.cpu() for chance in state["chance_cuda"]])
         learn.figures = state["figures"]
-        learn.recorder.smooth_loss.val, learn.recorder.smooth_loss.count = state["smooth_loss"]
+        smooth, (value, count) = learn.recorder.smooth_loss, state["smooth_loss"]
+        smooth.val, smooth.count = value.cpu(), count  # where fastai keeps it
 
     def _foreign(self, why: str) -> TrainingError:
         return TrainingError(
