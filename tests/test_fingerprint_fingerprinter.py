@@ -176,10 +176,15 @@ def test_a_model_that_gives_nonsense(tmp_path: Path) -> None:
 
 
 def test_progress_on_stderr_only(
-    fingerprinter: Fingerprinter, digits: np.ndarray, capsys: pytest.CaptureFixture[str]
+    fingerprinter: Fingerprinter,
+    digits: np.ndarray,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fingerprinter(digits)
+    fingerprinter(digits, progress=True)  # into a file or a pipe no bar is drawn
     assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr("rich.console.Console.is_terminal", True)
     fingerprinter(digits, progress=True)
     shown = capsys.readouterr()
     assert shown.out == ""
