@@ -40,16 +40,7 @@ def characters() -> Characters:
     """136 Omniglot characters by 20 drawers where they are at hand, else our drawn glyphs."""
     folder = DATA / "omniglot_small1"
     if not folder.is_dir():
-        rng = np.random.default_rng(7)
-        drawn = [(name, i, draw_glyph(name, rng)) for name in GLYPHS for i in range(20)]
-        names = np.array([name for name, _, _ in drawn])
-        return Characters(
-            np.stack([picture for _, _, picture in drawn]),
-            names,
-            np.full(len(names), "glyphs"),
-            np.array([i for _, i, _ in drawn]),
-            "drawn glyphs",
-        )
+        return drawn_glyphs()
     files = sorted(folder.glob("*/*/*.png"))
     pixels = np.stack(
         [like_mnist(read_image(f, channels=1)[..., 0], white_on_black=False) for f in files]
@@ -60,4 +51,18 @@ def characters() -> Characters:
         np.array([f.parent.parent.name for f in files]),
         np.array([int(f.stem.split("_")[1]) for f in files]),
         "omniglot_small1",
+    )
+
+
+def drawn_glyphs() -> Characters:
+    """Our own glyphs, each drawn by 20 hands."""
+    rng = np.random.default_rng(7)
+    drawn = [(name, i, draw_glyph(name, rng)) for name in GLYPHS for i in range(20)]
+    names = np.array([name for name, _, _ in drawn])
+    return Characters(
+        np.stack([picture for _, _, picture in drawn]),
+        names,
+        np.full(len(names), "glyphs"),
+        np.array([i for _, i, _ in drawn]),
+        "drawn glyphs",
     )

@@ -21,9 +21,10 @@ from pytorch_metric_learning import distances, losses, miners, reducers
 from torch import Tensor
 
 from resight.learn.losses import TripletLoss
-from resight.learn.mining import MININGS, Mining
+from resight.learn.mining import Mining
 
 MARGIN = 0.2
+MININGS: tuple[Mining, ...] = ("semihard", "hard", "all")
 
 
 def peer(mining: Mining) -> Callable[[Tensor, Tensor], Tensor]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from learning import made_up_photos, one_thread, small_learner  # noqa: F401
 from resight.errors import ResightError
-from resight.learn import CollapseGuard, PhotoSet, ReidLearner, Resume, TripletLoss, Warp
+from resight.learn import CollapseGuard, PhotoSet, ReidLearner, Resume, TripletLoss, WarmUp, Warp
 from resight.learn.callbacks import retrieval_metrics
 from resight.learn.embedder import Embedder, create_embedder
 
@@ -251,6 +251,7 @@ def test_batch_hard_from_scratch_collapses_and_is_told(tmp_path: Path) -> None:
         body=_without_centring(),
         loss=TripletLoss("hard", margin=0.2),
         individuals=8,
+        cbs=[WarmUp(on=False)],
     )
     (words,) = _warned(learn)
     assert "have collapsed" in words
@@ -262,7 +263,11 @@ def test_batch_hard_from_scratch_collapses_and_is_told(tmp_path: Path) -> None:
 
 def test_the_default_network_does_not_collapse_there(tmp_path: Path) -> None:
     learn = small_learner(
-        tmp_path, train=_noise(), loss=TripletLoss("hard", margin=0.2), individuals=8
+        tmp_path,
+        train=_noise(),
+        loss=TripletLoss("hard", margin=0.2),
+        individuals=8,
+        cbs=[WarmUp(on=False)],
     )
     assert _warned(learn) == []
     assert learn.collapse_guard.spread > 0.3

@@ -13,7 +13,7 @@ from torch.nn.functional import normalize
 
 from resight.learn.losses import ContrastiveLoss, SupConLoss, TripletLoss, pairwise_distance
 
-MININGS = ["semihard", "hard", "all"]
+MININGS = ["semihard", "hard", "all", "easy-semihard", "easy-hard"]
 
 
 def unit(n, dim=4, seed=0, dtype=torch.float64):
@@ -26,9 +26,11 @@ def at_angles(*degrees):
     return torch.stack([angles.cos(), angles.sin()], 1)
 
 
-def written_out(embeddings, labels, mining, term, kind="squared"):
+def written_out(embeddings, labels, mining, term, kind="squared", further=((), ())):
     """The loss by its definition, triplet by triplet: its value, its terms, those above zero."""
-    e, n = embeddings.numpy(), len(labels)
+    n = len(labels)
+    e = np.concatenate([embeddings.numpy(), np.reshape(further[0], (-1, embeddings.shape[1]))])
+    labels = [*labels, *further[1]]
     d = [
         [((a - b) ** 2).sum() if kind == "squared" else 1 - a @ b for b in e]  # unit vectors
         for a in e
@@ -36,14 +38,18 @@ def written_out(embeddings, labels, mining, term, kind="squared"):
     terms = []
     for a in range(n):
         positives = [p for p in range(n) if p != a and labels[p] == labels[a]]
-        negatives = [q for q in range(n) if labels[q] != labels[a]]
+        negatives = [q for q in range(len(e)) if labels[q] != labels[a]]
         if not positives or not negatives:
             continue
         if mining == "all":
             gaps = [d[a][p] - d[a][q] for p in positives for q in negatives]
         elif mining == "hard":
             gaps = [max(d[a][p] for p in positives) - min(d[a][q] for q in negatives)]
+        elif mining == "easy-hard":
+            gaps = [min(d[a][p] for p in positives) - min(d[a][q] for q in negatives)]
         else:
+            if mining == "easy-semihard":
+                positives = [min(positives, key=lambda p, a=a: d[a][p])]
             gaps = []
             for p in positives:
                 farther = [d[a][q] for q in negatives if d[a][q] > d[a][p]]
@@ -177,6 +183,7 @@ def test_supcon_by_hand_against_the_reference_and_its_gradient():
 
 LOSSES = [
     *(TripletLoss(mining, margin) for mining in MININGS for margin in (0.2, "soft")),
+    TripletLoss("weighted"),
     ContrastiveLoss(),
     SupConLoss(),
 ]
@@ -220,8 +227,10 @@ def test_nan_embeddings_are_not_hidden(loss):
 def test_half_precision_is_computed_in_float32(loss):
     labels = torch.arange(8).repeat(2)
     embeddings = unit(16, dtype=torch.float32).bfloat16()
+    torch.manual_seed(0)  # of "weighted"
     value = loss(embeddings, labels)
     assert value.dtype == torch.float32
+    torch.manual_seed(0)
     torch.testing.assert_close(value, loss(embeddings.float(), labels))
 
 

@@ -1,5 +1,6 @@
 """Whole trainings: digits, and a folder of photos to a model file."""
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -52,6 +53,21 @@ def model(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
     out = tmp_path_factory.mktemp("models") / "digits.onnx"
     train_folder(digits, out, epochs=4, progress=False)
     return out
+
+
+def test_several_networks_and_looks_become_one_model(digits: Path, tmp_path: Path) -> None:
+    out = tmp_path / "both.onnx"
+    card = train_folder(digits, out, epochs=1, networks=2, looks=True, dim=16, progress=False)
+    assert card.dim == 32
+    hashes = {hashlib.sha256(p.read_bytes()).hexdigest()[:16] for p in digits.rglob("*.png")}
+    assert set(card.training["photos_seen"]) < hashes  # and none of those held back
+    assert len(card.training["photos_seen"]) == 48 - card.training["held_back"]
+    assert (card.training["networks"], card.training["looks"]) == (2, 5)
+    assert 0 < card.metrics["R@1"] <= 1
+    assert Fingerprinter(out)(sorted(digits.rglob("*.png"))[:3]).vectors.shape == (3, 32)
+    assert list(tmp_path.iterdir()) == [out]  # no state is left behind
+    with pytest.raises(ResightError, match="0 networks"):
+        train_folder(digits, tmp_path / "none.onnx", networks=0)
 
 
 def test_digits_are_trained_by_their_recipe(capfd: pytest.CaptureFixture[str]) -> None:
@@ -152,10 +168,11 @@ def test_figures_of_the_training_photos_are_not_told(
 def test_nobody_is_held_back_alone() -> None:
     photos = made_up_photos(2, 10)
     uneven = photos.take([*range(10), 10, 11])  # ten of one, two of the other
-    train, valid = training._hold_back(uneven, 0.2, 0)
-    assert train is valid is uneven
-    train, valid = training._hold_back(photos, 0.2, 0)
-    assert (len(train), len(valid)) == (16, 4)
+    used, valid = training._hold_back(uneven, 0.2, 0)
+    assert valid is uneven
+    assert used.tolist() == list(range(12))
+    used, valid = training._hold_back(photos, 0.2, 0)
+    assert (len(used), len(valid)) == (16, 4)
     assert valid.labels.unique(return_counts=True)[1].tolist() == [2, 2]
 
 

@@ -14,7 +14,16 @@ import resight
 
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?\s*([^;]*)(?:;(.*))?")
 _EXTRA = re.compile(r"extra\s*==\s*['\"]([\w-]+)['\"]")
-_GET = {"": "pip install --upgrade resight", "train": "pip install 'resight[train]'"}
+_GET = {
+    "": "pip install --upgrade resight",
+    "train": "pip install 'resight[train]'",
+    "postgres": "pip install 'resight[postgres]'",
+}
+_TOPICS = {
+    "": "Needed by every command",
+    "train": "Needed to learn (train, demo)",
+    "postgres": "Needed for a catalogue on PostgreSQL",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +99,14 @@ def _packages() -> Iterator[Finding]:
         part = extra[1] if extra else ""
         if part not in _GET:  # what only our own tests need
             continue
-        topic = "Needed to learn (train, demo)" if part else "Needed by every command"
+        topic = _TOPICS[part]
         get = f"To {'learn' if part else 'repair this'}: {_GET[part]}"
         try:
             there = metadata.version(name)
         except metadata.PackageNotFoundError:
+            if part == "postgres":  # who keeps a file misses nothing
+                yield Finding(topic, name, f"not installed ({_GET[part]})")
+                continue
             yield Finding(topic, name, "not installed", get, broken=not part)
             continue
         if _older(there, wanted):

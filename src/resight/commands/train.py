@@ -30,6 +30,10 @@ def train(
     pretrained: Annotated[
         bool, typer.Option("--pretrained", help="Begin from published weights (a download).")
     ] = False,
+    networks: Annotated[
+        int, typer.Option(min=1, max=16, help="Train so many, and ask them together.")
+    ] = 1,
+    looks: Annotated[bool, typer.Option("--looks", help="Look five times at every photo.")] = False,
     valid_share: Annotated[
         float, typer.Option(min=0, max=0.5, help="Share of the photos kept back to measure.")
     ] = 0.2,
@@ -45,6 +49,9 @@ def train(
 
     The photos lie in one folder per individual. A training that was stopped goes on where it
     was when the same command is given again.
+
+    --networks and --looks cost as many times the time, and hold better for individuals that
+    were not there in training.
 
     Needs the train extra: pip install 'resight[train]'.
 
@@ -81,6 +88,8 @@ def train(
         dim=dim,
         epochs=epochs,
         pretrained=pretrained,
+        networks=networks,
+        looks=looks,
         valid_share=valid_share,
         seed=seed,
         resume=resume,

@@ -11,21 +11,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from resight.learn.augment import Pen, Recentre, Warp
-    from resight.learn.callbacks import CollapseGuard
     from resight.learn.data import PhotoLoader, PhotoSet
     from resight.learn.embedder import Embedder, create_embedder
+    from resight.learn.ensemble import Ensemble
     from resight.learn.export import export_model
+    from resight.learn.guards import CollapseGuard, WarmUp
     from resight.learn.learner import ReidLearner, reid_learner, with_miner
     from resight.learn.losses import ContrastiveLoss, SupConLoss, TripletLoss
+    from resight.learn.memory import CrossBatchMemory
     from resight.learn.resume import Resume
     from resight.learn.sampler import PKSampler
     from resight.learn.views import Views
     from resight.learn.virtual import VirtualIndividuals, distinct_turns, glyph_augmentation
 
 _HOME = {
-    "CollapseGuard": "callbacks",
+    "CollapseGuard": "guards",
     "ContrastiveLoss": "losses",
+    "CrossBatchMemory": "memory",
     "Embedder": "embedder",
+    "Ensemble": "ensemble",
     "PKSampler": "sampler",
     "Pen": "augment",
     "PhotoLoader": "data",
@@ -37,6 +41,7 @@ _HOME = {
     "TripletLoss": "losses",
     "Views": "views",
     "VirtualIndividuals": "virtual",
+    "WarmUp": "guards",
     "Warp": "augment",
     "create_embedder": "embedder",
     "distinct_turns": "virtual",
@@ -49,7 +54,9 @@ _HOME = {
 __all__ = [
     "CollapseGuard",
     "ContrastiveLoss",
+    "CrossBatchMemory",
     "Embedder",
+    "Ensemble",
     "PKSampler",
     "Pen",
     "PhotoLoader",
@@ -61,6 +68,7 @@ __all__ = [
     "TripletLoss",
     "Views",
     "VirtualIndividuals",
+    "WarmUp",
     "Warp",
     "create_embedder",
     "distinct_turns",

@@ -68,7 +68,7 @@ class Pen:
         shape = (len(pixels), 1, 1, 1)
         which = torch.rand(shape, generator=generator, device=pixels.device)
         amount = torch.rand(shape, generator=generator, device=pixels.device)
-        grown = F.max_pool2d(pixels, 3, 1, 1)
+        grown = _largest_of_three(_largest_of_three(pixels, -1), -2)
         right, below = F.pad(pixels, (0, 1)), F.pad(pixels, (0, 0, 0, 1))
         shrunk = torch.minimum(
             torch.minimum(right[..., 1:], pixels), torch.minimum(below[..., 1:, :], pixels)
@@ -136,8 +136,10 @@ def random_affine(n: int, generator: torch.Generator, spread: Warp) -> Tensor:
 def smooth_field(n: int, size: Sequence[int], cells: int, generator: torch.Generator) -> Tensor:
     """Smooth random displacements (n, H, W, 2) of unit variance at the cells' corners."""
     coarse = torch.randn(n, 2, cells, cells, generator=generator, device=generator.device)
-    fine = F.interpolate(coarse, size=list(size), mode="bicubic", align_corners=True)
-    return fine.permute(0, 2, 3, 1)
+    # Bicubic interpolation is linear in the cells: one product, over ten times as fast.
+    each = torch.eye(cells**2, device=coarse.device).view(-1, 1, cells, cells)
+    fine = F.interpolate(each, size=list(size), mode="bicubic", align_corners=True)
+    return torch.einsum("nkc,cp->npk", coarse.flatten(2), fine.flatten(1)).view(n, *size, 2)
 
 
 def compose(outer: Tensor, inner: Tensor) -> Tensor:
@@ -148,7 +150,13 @@ def compose(outer: Tensor, inner: Tensor) -> Tensor:
 
 def resample(pixels: Tensor, matrix: Tensor, field: Tensor | None = None) -> Tensor:
     """Pixels (n, C, H, W) seen through affine maps (n, 2, 3) and displacements (n, H, W, 2)."""
-    grid = F.affine_grid(matrix, list(pixels.shape), align_corners=False)
+    # What F.affine_grid gives, which takes several times as long.
+    height, width = pixels.shape[-2:]
+    x = (torch.arange(width, device=pixels.device) * 2 + 1) / width - 1
+    y = (torch.arange(height, device=pixels.device) * 2 + 1) / height - 1
+    across = x[:, None] * matrix[:, None, :, 0]  # (n, W, 2)
+    down = y[:, None] * matrix[:, None, :, 1] + matrix[:, None, :, 2]
+    grid = across[:, None] + down[:, :, None]
     if field is not None:
         grid = grid + field
     return F.grid_sample(pixels, grid, padding_mode="zeros", align_corners=False)
@@ -178,6 +186,16 @@ def _extent(has_ink: Tensor) -> tuple[Tensor, Tensor]:
     last = torch.where(has_ink, at + 1, 0).amax(1)
     empty = last == 0
     return first.masked_fill(empty, 0), last.masked_fill(empty, n)
+
+
+def _largest_of_three(pixels: Tensor, side: int) -> Tensor:
+    """Each pixel or the larger of its two neighbours; two of these are a 3×3 `F.max_pool2d`."""
+    out = pixels.clone()
+    n = pixels.shape[side] - 1
+    for to, of in ((0, 1), (1, 0)):
+        part = out.narrow(side, to, n)
+        torch.maximum(part, pixels.narrow(side, of, n), out=part)
+    return out
 
 
 def _between(wish: Tensor, middle: Tensor, most: Tensor) -> Tensor:

@@ -1,19 +1,14 @@
-"""What the learner adds to fastai's loop: retrieval metrics, and guards."""
+"""What the learner adds to fastai's loop: retrieval metrics. Its guards: `guards.py`."""
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 import torch
-from fastai.callback.core import (
-    Callback,
-    CancelBatchException,
-    CancelFitException,
-)
+from fastai.callback.core import Callback
 from fastai.learner import Metric
-from torch import Tensor, nn
+from torch import Tensor
 
 from resight.errors import ResightError
 
@@ -112,107 +107,3 @@ class LastFigures(Callback):
             values = zip(names, self.learn.final_record, strict=False)
             figures = {name: float(value) for name, value in values if value is not None}
             self.learn.figures = {n: v for n, v in figures.items() if np.isfinite(v)}
-
-
-class Centres(Callback):
-    """A loss with centres, one an individual (ArcFace, proxies), knows nothing of others.
-
-    In validation such photos get no loss (NaN), so that unseen individuals can be validated on;
-    in training they are an error.
-    """
-
-    order = 20
-
-    def after_pred(self) -> None:
-        """Look at the batch before the loss does."""
-        count = self._count()
-        if count is None or int(self.learn.y.max()) < count:
-            return
-        if self.learn.training:
-            raise TrainingError(
-                f"the loss has centres for {count} individuals and a batch shows number "
-                f"{int(self.learn.y.max()) + 1}: give it as many as the training photos have, and "
-                "train it without composed virtual individuals"
-            )
-        self.learn.loss = torch.full((), float("nan"), device=self.learn.pred.device)
-        raise CancelBatchException
-
-    def _count(self) -> int | None:
-        loss = self.learn.loss_func
-        modules = loss.modules() if isinstance(loss, nn.Module) else ()
-        counts = (getattr(module, "num_classes", None) for module in modules)
-        return next((count for count in counts if isinstance(count, int)), None)
-
-
-class CollapseGuard(Callback):
-    """Says in words when a training has stopped learning without an error.
-
-    Two things do that silently. *Collapse*: every photo gets the same embedding, all distances
-    are 0 and the loss stands at the margin; batch-hard mining from scratch is known for it
-    (Hermans et al., 2017; Wu et al., 2017). *Empty batches*: no photo has both a positive and a
-    negative beside it, and the loss is 0 because there is nothing to compare.
-
-    Args:
-        spread: the least mean distance (1 − cosine, between different individuals of a batch)
-            that counts as spread out; a healthy training has 0.3 to 1.
-        patience: batches in a row before it speaks.
-        stop: end the training then, instead of only saying so.
-    """
-
-    order = 70
-
-    def __init__(self, *, spread: float = 0.01, patience: int = 20, stop: bool = False) -> None:
-        self.least_spread, self.patience, self.stop = spread, patience, stop
-        self.spread = float("nan")
-        self._collapsed = self._empty = 0
-
-    def before_fit(self) -> None:
-        """Begin anew."""
-        self._collapsed = self._empty = 0
-
-    def after_loss(self) -> None:
-        """Look at the batch."""
-        if not self.learn.training or hasattr(self.learn, "lr_finder"):
-            return  # which goes on until it breaks
-        with torch.no_grad():
-            spread, compared = _spread(self.learn.pred.detach().float(), self.learn.y)
-            state = torch.stack([spread, compared]).tolist()
-        self.spread, has_pairs = state[0], bool(state[1])
-        self._collapsed = (
-            self._collapsed + 1 if has_pairs and not self.spread > self.least_spread else 0
-        )
-        self._empty = 0 if has_pairs else self._empty + 1
-        if self._collapsed == self.patience and not np.isfinite(self.spread):
-            self._say(
-                "the embeddings are no numbers any more (NaN): nothing is learned from here on. "
-                "Begin again with a lower learning rate"
-            )
-        elif self._collapsed == self.patience:
-            self._say(
-                f"the embeddings have collapsed: different individuals lie {self.spread:.4f} apart "
-                f"(of 2), so all photos look the same to the network. Begin again with semi-hard "
-                'mining, TripletLoss("semihard"), or with a lower learning rate; take batch-hard '
-                "only to go on from there"
-            )
-        if self._empty == self.patience:
-            self._say(
-                f"the last {self.patience} batches held no photo with both a positive and a "
-                "negative, so the loss is 0 and nothing is learned. Draw batches with PKSampler "
-                "(photos of each individual: 2 or more, individuals: 2 or more)"
-            )
-
-    def _say(self, words: str) -> None:
-        warnings.warn(words, stacklevel=2)
-        if self.stop:
-            raise CancelFitException
-
-
-def _spread(embeddings: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean distance between individuals in a batch, and whether it has positives and negatives."""
-    same = labels[:, None] == labels[None, :]
-    different = ~same
-    distance = 1 - embeddings @ embeddings.T
-    count = different.sum()
-    spread = (distance * different).sum() / count.clamp(min=1)
-    both = (same.sum(1) > 1) & different.any(1)
-    return spread, both.any().to(spread.dtype)

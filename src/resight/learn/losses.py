@@ -1,21 +1,19 @@
 """Triplet and contrastive losses inside the batch.
 
-A batch of B embeddings gives one B×B matrix of distances, and that is all the memory used: no
-B×B×B tensor of triplets is ever made. A triplet loss is a sum of terms over entries of that
-matrix, so it is worked out in two steps:
-
-1. without autograd, mining finds each term, and adds up the loss and its derivative with respect
-   to every distance, a B×B matrix of weights;
-2. one more product carries that derivative to the embeddings (`_Attach`).
-
-The gradient is exact: the *choice* of a triplet is piecewise constant, its value is not.
+A batch of B embeddings gives at most one B×B matrix of distances, and that is all the memory used:
+no B×B×B tensor of triplets is ever made. Without autograd, mining finds the triplets
+(`resight.learn.mining`), and the loss adds up its value and its derivative with respect to each
+distance; `attach` then carries that derivative to the embeddings. The gradient is exact: the
+*choice* of a triplet is piecewise constant, its value is not.
 
 Losses are plain `nn.Module`s called as `loss(embeddings, labels)`, the signature of
-pytorch-metric-learning, whose losses may stand wherever these do.
+pytorch-metric-learning, whose losses may stand wherever these do. Ours also take a memory of
+earlier embeddings to compare with: see `resight.learn.memory`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,11 +21,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from resight.learn.mining import MINE, MININGS, Mining
+from resight.learn.gradient import attach, unit_rows
+from resight.learn.mining import MINE, MININGS, Mining, Rows, rows_of
 
 Distance = Literal["squared", "cosine"]
 
 DISTANCES: tuple[Distance, ...] = ("squared", "cosine")
+
+# Embeddings (M, D) and labels (M,) of photos outside the batch.
+Memory = tuple[Tensor, Tensor]
+RowsOf = Iterator[tuple[slice, Rows]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,8 @@ def pairwise_distance(embeddings: Tensor, kind: Distance = "squared") -> Tensor:
     """
     if kind not in DISTANCES:
         raise ValueError(f"distance is one of {DISTANCES}, not {kind!r}")
-    return _between(_unit(embeddings), kind)
+    unit, _ = unit_rows(embeddings)
+    return _between(unit, unit, kind)
 
 
 class TripletLoss(nn.Module):
@@ -71,6 +75,10 @@ class TripletLoss(nn.Module):
       than the positive; where no negative is farther, with the farthest there is.
     - "hard" (batch-hard): every anchor with its farthest positive and its nearest negative.
     - "all" (batch-all): every triplet.
+    - "easy-semihard", "easy-hard": every anchor with its nearest positive only, so that an
+      individual may lie in several places (its two sides, say), and a negative as above.
+    - "weighted": every positive pair with a negative drawn so that near, middling and far ones
+      come up as often.
 
     The loss is the mean over the terms above zero: as training goes well they become few, and a
     mean over all of them would fade away with them. (With the soft margin all are above zero.)
@@ -79,7 +87,7 @@ class TripletLoss(nn.Module):
     out. A batch without any triplet has loss 0, with a gradient of zeros.
 
     Args:
-        mining: "semihard", "hard" or "all".
+        mining: one of these.
         margin: the hinge's margin in units of the distance, or "soft".
         distance: "squared" Euclidean on unit vectors, or "cosine"; the first is twice the second.
         softness: the scale of the soft margin, in units of the distance.
@@ -88,6 +96,8 @@ class TripletLoss(nn.Module):
         Schroff, Kalenichenko, Philbin: FaceNet, CVPR 2015 (semi-hard).
         Hermans, Beyer, Leibe: In Defense of the Triplet Loss, 2017 (batch-hard, batch-all, the
         soft margin, the mean over non-zero terms).
+        Xuan, Stylianou, Pless: Improved Embeddings with Easy Positive Triplet Mining, WACV 2020.
+        Wu, Manmatha, Smola, Krähenbühl: Sampling Matters in Deep Embedding Learning, ICCV 2017.
 
     Example:
         >>> loss = TripletLoss(mining="semihard", margin=0.2)
@@ -118,38 +128,71 @@ class TripletLoss(nn.Module):
         self.softness = softness
         self.mined: Mined | None = None
 
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, embeddings: Tensor, labels: Tensor, memory: Memory | None = None) -> Tensor:
         """The loss of one batch.
 
         Args:
             embeddings: (B, D) floats; brought to unit length first.
             labels: (B,) integers, one an individual.
+            memory: further photos to take negatives from, without a gradient.
 
         Returns:
             A scalar, float32 or float64.
         """
-        _check(embeddings, labels)
-        unit = _unit(embeddings)
+        unit, columns, column_labels = _compared(embeddings, labels, memory)
         with torch.no_grad():
-            distances = _between(unit, self.distance)
-            weights = torch.zeros_like(distances)
-            total = distances.new_zeros(())
-            terms = active = labels.new_zeros((), dtype=torch.long)
-            for gap, valid, positive, negative in MINE[self.mining](distances, labels):
+            rows = rows_of(unit, labels, columns, column_labels, _SCALE[self.distance])
+            add_up = self._every if self.mining == "all" else self._chosen
+            value, by_cosine = add_up(rows, unit, len(columns))
+        return attach(value, embeddings, by_cosine, columns)
+
+    def _chosen(self, rows: RowsOf, unit: Tensor, width: int) -> tuple[Tensor, Tensor]:
+        """The mean over the triplets that mining chose, and its sparse derivative."""
+        parts = [
+            [torch.stack(of) for of in zip(*MINE[self.mining](some), strict=True)]
+            for _, some in rows
+        ]
+        if not parts:  # nobody has a negative
+            none = torch.empty(0, len(unit), dtype=torch.long, device=unit.device)
+            parts = [[unit.new_empty(0, len(unit)), none, none]]
+        gap, positive, negative = (torch.cat(of, 1).flatten() for of in zip(*parts, strict=True))
+        value, slope = self._term(gap)
+        pulling = (value > 0).nonzero()[:, 0]
+        active = len(pulling)
+        self.mined = Mined((gap != -torch.inf).sum(), pulling.new_tensor(active))
+        anchor = pulling % len(unit)
+        positive, negative = positive.index_select(0, pulling), negative.index_select(0, pulling)
+        slope = slope.index_select(0, pulling) * (_SCALE[self.distance] / max(1, active))
+        by_cosine = torch.sparse_coo_tensor(
+            torch.stack(
+                [
+                    torch.cat([anchor, anchor, positive, negative]),
+                    torch.cat([positive, negative, anchor, anchor]),
+                ]
+            ),
+            torch.cat([-slope, slope, -slope, slope]),
+            (width, width),
+            check_invariants=False,
+        )
+        return value.sum() / max(1, active), by_cosine
+
+    def _every(self, rows: RowsOf, unit: Tensor, width: int) -> tuple[Tensor, Tensor]:
+        """The mean over all triplets above zero, and its derivative."""
+        weights = unit.new_zeros(len(unit), width)
+        total = unit.new_zeros(())
+        terms = active = torch.zeros((), dtype=torch.long, device=unit.device)
+        for part, some in rows:
+            negatives = (some.distances != torch.inf).sum(1)
+            terms = terms + ((some.positives != -torch.inf).sum(1) * negatives).sum()
+            for gap, positive, _ in MINE[self.mining](some):
                 value, slope = self._term(gap)
-                value, slope = value * valid, slope * valid
                 total = total + value.sum()
-                terms = terms + valid.sum()
                 active = active + (value > 0).sum()
-                if negative is None:  # every column at once
-                    weights -= slope
-                    slope = slope.sum(1)
-                else:
-                    weights.scatter_add_(1, negative[:, None], -slope[:, None])
-                weights.scatter_add_(1, positive[:, None], slope[:, None])
-            count = active.clamp(min=1)
+                weights[part] += slope
+                weights[part].scatter_add_(1, positive[:, None], -slope.sum(1, keepdim=True))
         self.mined = Mined(terms, active)
-        return _Attach.apply(unit, total / count, weights.div_(count), self.distance)
+        count = active.clamp(min=1)
+        return total / count, weights.mul_(_SCALE[self.distance] / count)
 
     def _term(self, gap: Tensor) -> tuple[Tensor, Tensor]:
         """Value and derivative of a term by d_ap − d_an."""
@@ -186,23 +229,22 @@ class ContrastiveLoss(nn.Module):
         self.margin = margin
         self.mined: Mined | None = None
 
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, embeddings: Tensor, labels: Tensor, memory: Memory | None = None) -> Tensor:
         """The loss of one batch: (B, D) embeddings and (B,) integer labels to a scalar."""
-        _check(embeddings, labels)
-        unit = _unit(embeddings)
+        unit, columns, column_labels = _compared(embeddings, labels, memory)
         with torch.no_grad():
-            squared = _between(unit, "squared")
-            same = labels[:, None] == labels[None, :]
-            positive = same & ~torch.eye(len(labels), dtype=torch.bool, device=same.device)
+            squared = _between(unit, columns, "squared")
+            same = labels[:, None] == column_labels
+            positive = same.clone().fill_diagonal_(False)
             # The derivative of (margin − √s)² has √s below it; 1e-3 keeps it finite.
             apart = squared.clamp(min=1e-6).sqrt()
             lack = (self.margin - apart).clamp(min=0) * ~same
             pulled, pushed = positive.sum(), (lack > 0).sum()
             value = (squared * positive).sum() / pulled.clamp(min=1)
             value = value + lack.square().sum() / pushed.clamp(min=1)
-            weights = positive / pulled.clamp(min=1) - lack / apart / pushed.clamp(min=1)
+            by_cosine = lack / apart / pushed.clamp(min=1) - positive / pulled.clamp(min=1)
         self.mined = Mined(positive.sum() + (~same).sum(), pulled + pushed)
-        return _Attach.apply(unit, value, weights, "squared")
+        return attach(value, embeddings, by_cosine.mul_(_SCALE["squared"]), columns)
 
     def extra_repr(self) -> str:
         """What `print(loss)` shows."""
@@ -231,12 +273,12 @@ class SupConLoss(nn.Module):
         self.temperature = temperature
         self.mined: Mined | None = None
 
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, embeddings: Tensor, labels: Tensor, memory: Memory | None = None) -> Tensor:
         """The loss of one batch: (B, D) embeddings and (B,) integer labels to a scalar."""
-        _check(embeddings, labels)
-        cosine = 1 - pairwise_distance(embeddings, "cosine")
-        itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
-        positive = (labels[:, None] == labels[None, :]) & ~itself
+        unit, columns, column_labels = _compared(embeddings, labels, memory)
+        cosine = 1 - _between(unit, columns, "cosine")
+        positive = (labels[:, None] == column_labels).fill_diagonal_(False)
+        itself = torch.zeros_like(positive).fill_diagonal_(True)
         scaled = (cosine / self.temperature).masked_fill(itself, -torch.inf)
         surprise = scaled.logsumexp(1, keepdim=True) - scaled
         count = positive.sum(1)
@@ -251,40 +293,25 @@ class SupConLoss(nn.Module):
         return f"temperature={self.temperature!r}"
 
 
-class _Attach(torch.autograd.Function):
-    """A value already known, with its known derivative by the distances between unit vectors u.
-
-    As d_ij = c − s·⟨u_i, u_j⟩ with s = 2 or 1, the derivative by u is −s·(W + Wᵀ)u: one product,
-    where autograd through the matrix of distances would make two and keep the matrix.
-    """
-
-    @staticmethod
-    def forward(  # type: ignore[no-untyped-def]
-        ctx, unit: Tensor, value: Tensor, weights: Tensor, kind: Distance
-    ) -> Tensor:
-        ctx.save_for_backward(unit, weights)
-        ctx.scale = _SCALE[kind]
-        return value.clone()
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[no-untyped-def]
-        unit, weights = ctx.saved_tensors
-        return (weights + weights.T) @ unit * (-ctx.scale * gradient), None, None, None
-
-
 _SCALE: dict[Distance, float] = {"squared": 2.0, "cosine": 1.0}
 
 
-def _unit(embeddings: Tensor) -> Tensor:
-    """Rows of unit length, in float32 or float64."""
-    wide = embeddings if embeddings.dtype == torch.float64 else embeddings.float()
-    return F.normalize(wide, dim=1)
-
-
-def _between(unit: Tensor, kind: Distance) -> Tensor:
-    """Distances between all rows of unit length; not in half precision, even under autocast."""
+def _between(unit: Tensor, columns: Tensor, kind: Distance) -> Tensor:
+    """Distances between rows of unit length; not in half precision, even under autocast."""
     with torch.autocast(unit.device.type, enabled=False):
-        return torch.addmm(unit.new_tensor(_SCALE[kind]), unit, unit.T, alpha=-_SCALE[kind])
+        return torch.addmm(unit.new_tensor(_SCALE[kind]), unit, columns.T, alpha=-_SCALE[kind])
+
+
+def _compared(
+    embeddings: Tensor, labels: Tensor, memory: Memory | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The anchors, and with their labels the columns they are compared with: themselves first."""
+    _check(embeddings, labels)
+    unit, _ = unit_rows(embeddings)
+    if memory is None or not len(memory[0]):
+        return unit, unit, labels
+    further, _ = unit_rows(memory[0].detach())
+    return unit, torch.cat([unit, further.to(unit.dtype)]), torch.cat([labels, memory[1]])
 
 
 def _check(embeddings: Tensor, labels: Tensor) -> None:

@@ -40,7 +40,10 @@ def batch_figure(
     # Some of each kind: virtual individuals have the larger labels.
     rows = rows[torch.linspace(0, len(rows) - 1, min(individuals, len(rows))).long()]
     groups = [torch.nonzero(labels == row)[:photos, 0] for row in rows]
-    figure, axes = _grid(len(rows), max(map(len, groups)))
+    # As many columns as most rows fill: a real individual may have more photos than virtual ones.
+    columns = sorted(map(len, groups))[len(groups) // 2]
+    groups = [group[:columns] for group in groups]
+    figure, axes = _grid(len(rows), columns)
     for row, (label, group) in enumerate(zip(rows.tolist(), groups, strict=True)):
         for column, at in enumerate(group.tolist()):
             _show(axes[row][column], pixels[at])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import tempfile
 import time
@@ -11,17 +12,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from fastai.callback.core import Callback
 from fastai.callback.progress import ProgressCallback
 
 from resight.errors import ResightError, UnusablePhotos
+from resight.evaluate.metrics import retrieval
 from resight.fingerprint.model import Card
 from resight.learn.augment import Warp
 from resight.learn.data import Augment, PhotoSet
+from resight.learn.ensemble import Ensemble
 from resight.learn.learner import Loss, ReidLearner, reid_learner
 from resight.learn.losses import SupConLoss, TripletLoss
 from resight.learn.resume import Resume
+from resight.learn.views import LOOKS, Views
 from resight.learn.virtual import glyph_augmentation
+from resight.learn.weights import licence_of
 from resight.photos.photo import Photo
 from resight.photos.sources import check_trainable, load_pixels, photos_by_individual
 
@@ -104,6 +110,8 @@ def train_folder(
     dim: int = 128,
     epochs: int | None = None,
     pretrained: bool = False,
+    networks: int = 1,
+    looks: bool = False,
     valid_share: float = 0.2,
     seed: int = 0,
     resume: bool = True,
@@ -121,6 +129,8 @@ def train_folder(
         out: the model file to write, `NAME.onnx`.
         body, size, channels, dim, pretrained: see `create_embedder`.
         epochs: passes over the photos.
+        networks: how many to train, one after another, and ask together (`Ensemble`).
+        looks: look five times at every photo (`Views`).
         valid_share: what is held back, in [0, 0.5].
         seed: of everything.
         resume: after a kill, go on from the last finished epoch; the state lies beside `out`
@@ -133,6 +143,8 @@ def train_folder(
     """
     out = Path(out)
     _check_options(out, size, channels, epochs, valid_share, seed)
+    if networks < 1:
+        raise ResightError(f"{networks} networks cannot be trained; give 1 or more")
     photos = photos_by_individual(root, min_individuals=2)
     check_trainable(photos)
     channels, size, kind = _look(photos, channels, size)
@@ -146,7 +158,9 @@ def train_folder(
             "mend them or take them out of the folder"
         )
     everything = PhotoSet.of(pixels, [photos[i].individual or "" for i in kept])
-    train, valid = _hold_back(everything, valid_share, seed)
+    used, valid = _hold_back(everything, valid_share, seed)
+    train = everything.take(used)
+    files = [photos[kept[place]].path for place in used.tolist()]
     per_individual = DRAWING_PHOTOS if kind == "drawings" else 4
     individuals = min(10 if kind == "drawings" else 16, len(everything.names))
     per_epoch = max(1, len(train) // (per_individual * individuals))
@@ -159,43 +173,62 @@ def train_folder(
         epochs=epochs or int(np.clip(round(STEPS / per_epoch), 2, 60)),
         photos=len(everything),
         individuals=len(everything.names),
-        held_back=len(valid) if valid is not train else 0,
+        held_back=len(everything) - len(train),
     )
     if progress:
         _tell(
             f"{plan.photos} photos of {plan.individuals} individuals, {plan.held_back} held back; "
             f"trained as {plan.kind}, {size}×{size}, body {plan.body}, {plan.epochs} epochs"
         )
-    state = out.with_name(out.name + ".state")
-    if not resume:
-        state.unlink(missing_ok=True)
     augment: list[Augment] = glyph_augmentation(train) if kind == "drawings" else [Warp()]
-    learn = reid_learner(
-        train,
-        valid,
-        body=plan.body,
-        dim=dim,
-        pretrained=pretrained,
-        loss=SupConLoss(TEMPERATURE) if kind == "drawings" else TripletLoss(),
-        individuals=individuals,
-        photos=per_individual,
-        augment=augment,
-        seed=seed,
-        wd=0.02,
-        path=out.parent,
-    )
-    _fit_epochs(learn, plan.epochs, RATE, progress, [Resume(state, keep=True)])
+    states = [
+        out.with_name(f"{out.name}.state{number or ''}")  # of one network: NAME.onnx.state
+        for number in range(networks)
+    ]
+    members = []
+    for number, state in enumerate(states):
+        if not resume:
+            state.unlink(missing_ok=True)
+        if progress and networks > 1:
+            _tell(f"network {number + 1} of {networks}")
+        learn = reid_learner(
+            train,
+            valid,
+            body=plan.body,
+            dim=dim,
+            pretrained=pretrained,
+            loss=SupConLoss(TEMPERATURE) if kind == "drawings" else TripletLoss(),
+            individuals=individuals,
+            photos=per_individual,
+            augment=augment,
+            seed=seed + number,
+            wd=0.02,
+            path=out.parent,
+        )
+        _fit_epochs(learn, plan.epochs, RATE, progress, [Resume(state, keep=True)])
+        members.append(learn.model)
+    several = Ensemble(members) if networks > 1 else None
+    network = Views(several or learn.model) if looks else several
+    if network is not None and plan.held_back:
+        learn.figures = {**learn.figures, **_figures(network, valid)}
     if not plan.held_back:  # measured on the training photos, they would flatter
         learn.figures = {name: v for name, v in learn.figures.items() if name == "train_loss"}
     card = learn.export_onnx(
         out,
+        licence=licence_of(plan.body, pretrained),
+        network=network,
+        networks=networks,
+        looks=len(LOOKS) if looks else 1,
         body_pretrained=pretrained,
         kind=plan.kind,
         epochs=plan.epochs,
         seed=seed,
         held_back=plan.held_back,
+        # So that a catalogue knows which of its photos the model finds too easily.
+        photos_seen=sorted(_beginning_of_hash(file) for file in files),
     )
-    state.unlink(missing_ok=True)
+    for state in states:
+        state.unlink(missing_ok=True)
     return card
 
 
@@ -237,6 +270,16 @@ def _fit_epochs(
         learn.fit_one_cycle(epochs, rate, cbs=mine)
 
 
+def _figures(network: Ensemble | Views, valid: PhotoSet) -> dict[str, float]:
+    """R@1 and mAP of what was made of several networks or looks."""
+    network.eval()
+    device = next(network.parameters()).device
+    with torch.inference_mode():
+        found = [network(some.to(device)).cpu() for some in valid.pixels.split(256)]
+    figures = retrieval(torch.cat(found).numpy(), valid.labels.numpy(), resamples=0).figures()
+    return {name: figures[name].value for name in ("R@1", "mAP")}
+
+
 def _look(photos: Sequence[Photo], channels: int | None, size: int | None) -> tuple[int, int, Kind]:
     """Channels, size and kind for the photos, by the look of some of them."""
     from resight.photos.decode import read_image
@@ -259,8 +302,8 @@ def _look(photos: Sequence[Photo], channels: int | None, size: int | None) -> tu
     return channels, size, kind
 
 
-def _hold_back(photos: PhotoSet, share: float, seed: int) -> tuple[PhotoSet, PhotoSet]:
-    """Training and validation photos; the same ones twice where none can be spared."""
+def _hold_back(photos: PhotoSet, share: float, seed: int) -> tuple[np.ndarray, PhotoSet]:
+    """Positions of the training photos, and the others; all of them twice where none is spared."""
     rng = np.random.default_rng(seed)
     labels = photos.labels.numpy()
     held = np.zeros(len(labels), dtype=bool)
@@ -269,8 +312,14 @@ def _hold_back(photos: PhotoSet, share: float, seed: int) -> tuple[PhotoSet, Pho
         if len(of) >= 4 and share > 0:
             held[rng.permutation(of)[: max(2, round(share * len(of)))]] = True
     if len(np.unique(labels[held])) < 2:  # whoever is held back alone is always right
-        return photos, photos
-    return photos.take(np.flatnonzero(~held)), photos.take(np.flatnonzero(held))
+        return np.arange(len(photos)), photos
+    return np.flatnonzero(~held), photos.take(np.flatnonzero(held))
+
+
+def _beginning_of_hash(file: Path) -> str:
+    """Sixteen characters of the SHA-256 of a file's bytes: enough to know it again."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()[:16]
 
 
 def _check_options(

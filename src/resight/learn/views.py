@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from resight.learn.embedder import Embedder
+from resight.learn.ensemble import Ensemble
 
 # Angle in radians and zoom of each look.
 LOOKS = ((0.0, 1.0), (0.12, 1.0), (-0.12, 1.0), (0.0, 0.93), (0.0, 1.07))
@@ -17,12 +18,15 @@ LOOKS = ((0.0, 1.0), (0.12, 1.0), (-0.12, 1.0), (0.0, 0.93), (0.0, 1.07))
 class Views(nn.Module):
     """An embedder that looks at each photo as it is, turned both ways, smaller and larger.
 
-    Embeddings of the five looks are averaged and brought back to unit length. It costs five times
+    Embeddings of the five looks are averaged and brought back to unit length. It costs six times
     the time and holds better for individuals that were not there in training
     (benchmarks/RESULTS.md). It can be exported in an embedder's place.
+
+    Args:
+        embedder: what looks, or an `Ensemble` of such.
     """
 
-    def __init__(self, embedder: Embedder) -> None:
+    def __init__(self, embedder: Embedder | Ensemble) -> None:
         super().__init__()
         self.embedder = embedder
         self.name, self.dim = embedder.name, embedder.dim

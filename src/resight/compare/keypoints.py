@@ -1,0 +1,212 @@
+"""The places of a photo that can be found again, and what each looks like: RootSIFT.
+
+A photo is brought to a bounded size first, so that a drawing of 28×28 pixels and a picture of 50
+megapixels both give some hundreds of keypoints in some hundredths of a second.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import threading
+import zipfile
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resight.photos.decode import Box, Pixels, read_image
+
+Floats = NDArray[np.float32]
+
+MOST = 500
+# The longer side of a photo as it is looked at, in pixels: smaller ones are enlarged, as SIFT
+# finds nothing within some pixels of an edge, and larger ones shrunk.
+SHORTEST_SIDE, LONGEST_SIDE = 192, 512
+_DIMENSIONS = 128
+# Half of OpenCV's threshold: fur and skin are of less contrast than the houses it was chosen on.
+_CONTRAST = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Keypoints:
+    """What was found on one photo, strongest first.
+
+    Attributes:
+        places: float32 (k, 2), x and y in pixels of the photo as it was given.
+        sizes: float32 (k,), diameters in the same pixels.
+        angles: float32 (k,), radians.
+        descriptors: float32 (k, 128) RootSIFT, of length 1.
+        size: (height, width) of the photo as it was given.
+    """
+
+    places: Floats
+    sizes: Floats
+    angles: Floats
+    descriptors: Floats
+    size: tuple[int, int]
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self.places)
+
+
+def find_keypoints(image: Pixels, *, most: int = MOST, clahe: bool = False) -> Keypoints:
+    """Find the keypoints of a photo, and describe each by RootSIFT.
+
+    RootSIFT is the square root of SIFT's histogram brought to sum 1; the Euclidean distance of
+    two is then the Hellinger distance of the histograms (Arandjelović and Zisserman, "Three things
+    everyone should know to improve object retrieval", CVPR 2012). SIFT is Lowe's (IJCV 2004), as
+    OpenCV has it.
+
+    Args:
+        image: uint8 (H, W), (H, W, 1) or (H, W, 3) RGB, at least one pixel.
+        most: how many to keep at most, those of the strongest contrast.
+        clahe: even out the contrast over the photo first, for glare and shadow.
+
+    Returns:
+        the keypoints; none where the photo shows nothing, as a blank one does.
+
+    Raises:
+        ValueError: not such an image, or `most` below 1.
+    """
+    import cv2
+
+    shape = image.shape
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or shape[2:] not in ((), (1,), (3,)):
+        raise ValueError(f"a photo is uint8 (H, W), (H, W, 1 or 3), not {image.dtype} {shape}")
+    if not image.size or most < 1:
+        raise ValueError(f"nothing to find: a photo of shape {shape}, {most} keypoints at most")
+    grey: Any = np.ascontiguousarray(image)
+    if image.ndim == 3:
+        grey = cv2.cvtColor(grey, cv2.COLOR_RGB2GRAY) if shape[2] == 3 else grey[..., 0]
+    longer = max(shape[:2])
+    scale = np.clip(longer, SHORTEST_SIDE, LONGEST_SIDE) / longer
+    width, height = (max(1, round(side * scale)) for side in (shape[1], shape[0]))
+    if (height, width) != shape[:2]:
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        grey = cv2.resize(grey, (width, height), interpolation=how)
+    if clahe:
+        grey = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8)).apply(grey)
+    sift = cv2.SIFT.create(nfeatures=most, contrastThreshold=_CONTRAST)
+    found, described = sift.detectAndCompute(grey, None)
+    if not found or described is None:
+        return _keypoints(np.empty((0, 4)), np.empty((0, _DIMENSIONS)), (shape[0], shape[1]))
+    order = sorted(range(len(found)), key=lambda i: -found[i].response)[:most]
+    rows = np.array([[*found[i].pt, found[i].size, np.deg2rad(found[i].angle)] for i in order])
+    # OpenCV's pixels have their middles at whole numbers, so the scaling is about −½.
+    stretch = np.array([shape[1] / width, shape[0] / height])
+    rows[:, :2] = (rows[:, :2] + 0.5) * stretch - 0.5
+    rows[:, 2] *= stretch.mean()
+    total = np.maximum(described[order].sum(1, keepdims=True), 1e-9)
+    return _keypoints(rows, np.sqrt(described[order] / total), (shape[0], shape[1]))
+
+
+def _keypoints(rows: Any, descriptors: Any, size: tuple[int, int]) -> Keypoints:
+    rows = np.ascontiguousarray(rows, np.float32)
+    descriptors = np.ascontiguousarray(descriptors, np.float32)
+    return Keypoints(rows[:, :2].copy(), rows[:, 2].copy(), rows[:, 3].copy(), descriptors, size)
+
+
+class KeypointCache:
+    """Keypoints of photo files, found once: the last ones in memory, all in a folder if given.
+
+    They are kept by what the file holds (SHA-256 of its bytes), by the box and by the settings, so
+    that a photo that was moved is not looked at again, and one that was changed is. A damaged file
+    of the cache is made anew. May be shared by threads and by processes.
+
+    Args:
+        folder: where to keep them; None for memory alone.
+        most, clahe: as for `find_keypoints`.
+        in_memory: of how many photos, the last ones asked for.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path | None = None,
+        *,
+        most: int = MOST,
+        clahe: bool = False,
+        in_memory: int = 2000,
+    ) -> None:
+        self.folder = None if folder is None else Path(folder)
+        self.most, self.clahe, self.in_memory = most, clahe, in_memory
+        self._known: OrderedDict[str, Keypoints] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, path: str | os.PathLike[str], box: Box | None = None) -> Keypoints:
+        """The keypoints of a photo, or of a box of it; places count from the box's corner.
+
+        Raises:
+            UnreadablePhoto: the file is missing, or no photo.
+        """
+        key = self._key(Path(path), box)
+        with self._lock:
+            known = self._known.get(key)
+            if known is not None:
+                self._known.move_to_end(key)
+                return known
+        found = self._load(key) if key else None
+        if found is None:
+            image = read_image(path, channels=1, box=box, at_least=LONGEST_SIDE)
+            found = find_keypoints(image, most=self.most, clahe=self.clahe)
+            if key:
+                self._keep(key, found)
+        if key:
+            with self._lock:
+                self._known[key] = found
+                while len(self._known) > self.in_memory:
+                    self._known.popitem(last=False)
+        return found
+
+    def _key(self, path: Path, box: Box | None) -> str:
+        """Name of the entry; "" for a file that cannot be read, of which `read_image` will tell."""
+        settings = f"{box} {self.most} {self.clahe} {_CONTRAST} {SHORTEST_SIDE} {LONGEST_SIDE}"
+        try:
+            if not path.is_file():  # not a pipe, which would be waited for
+                return ""
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256")
+        except OSError:
+            return ""
+        digest.update(settings.encode())
+        return digest.hexdigest()
+
+    def _load(self, key: str) -> Keypoints | None:
+        if self.folder is None:
+            return None
+        try:
+            with np.load(self._file(key), allow_pickle=False) as kept:
+                rows, descriptors, size = kept["rows"], kept["descriptors"], kept["size"]
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None  # not there, or damaged
+        if rows.ndim != 2 or rows.shape[1] != 4 or descriptors.shape != (len(rows), _DIMENSIONS):
+            return None
+        # RootSIFT as bytes: the square of an entry is a whole number of 512ths to begin with.
+        wide = descriptors.astype(np.float32)
+        wide /= np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-9)
+        return _keypoints(rows, wide, (int(size[0]), int(size[1])))
+
+    def _keep(self, key: str, found: Keypoints) -> None:
+        if self.folder is None:
+            return
+        rows = np.column_stack([found.places, found.sizes, found.angles])
+        file = self._file(key)
+        part = file.with_name(f".{file.name}.{os.getpid()}.{threading.get_ident()}.part")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as to:
+                half = found.descriptors.astype(np.float16)
+                np.savez(to, rows=rows, descriptors=half, size=np.array(found.size))
+            part.replace(file)
+        except OSError:  # a full disk must not stop a comparison: the cache is a convenience
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+
+    def _file(self, key: str) -> Path:
+        assert self.folder is not None
+        return self.folder / key[:2] / f"{key}.npz"

@@ -1,0 +1,239 @@
+"""Keypoints: where they lie, how they are described, and the cache."""
+
+import os
+import threading
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image
+
+from resight.compare import KeypointCache, Keypoints, find_keypoints
+from resight.compare import keypoints as module
+from resight.errors import UnreadablePhoto
+from resight.photos.glyphs import draw_glyph
+from textures import texture
+
+
+def test_descriptors_are_the_roots_of_opencvs_histograms() -> None:
+    image = texture(1, side=256)
+    found = find_keypoints(image)
+    points, described = cv2.SIFT_create(nfeatures=500, contrastThreshold=0.02).detectAndCompute(
+        image, None
+    )
+    strongest = int(np.argmax([point.response for point in points]))
+    np.testing.assert_allclose(found.places[0], points[strongest].pt, atol=1e-3)
+    share = described[strongest] / described[strongest].sum()
+    np.testing.assert_allclose(found.descriptors[0] ** 2, share, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(found.descriptors, axis=1), 1, atol=1e-5)
+    assert found.angles.max() <= 2 * np.pi
+    assert found.size == (256, 256)
+    assert len(found) > 100
+
+
+def test_colour_grey_and_one_channel_are_the_same_photo() -> None:
+    image = texture(2)
+    forms = [image, image[..., None], np.repeat(image[..., None], 3, axis=2)]
+    found = [find_keypoints(form) for form in forms]
+    for other in found[1:]:
+        np.testing.assert_array_equal(found[0].descriptors, other.descriptors)
+
+
+def test_small_photos_are_enlarged_and_large_ones_shrunk_and_places_are_the_photos_own() -> None:
+    """The same picture at three sizes: its spots lie at the same shares of the side."""
+    image = texture(3, side=256)
+    large = np.asarray(Image.fromarray(image).resize((2048, 2048), Image.Resampling.BICUBIC))
+    small = np.asarray(Image.fromarray(image).resize((64, 64), Image.Resampling.BOX))
+    whole, more, few = find_keypoints(image), find_keypoints(large), find_keypoints(small)
+    assert more.places.max() > 1500
+    assert few.places.min() >= 0
+    assert few.places.max() < 64
+    assert len(few) > 5
+    for other in (more, few):
+        spots = (other.places[:20] + 0.5) / other.size[0]
+        away = np.linalg.norm((whole.places + 0.5)[None] / 256 - spots[:, None], axis=2).min(1)
+        assert np.median(away) < 0.01
+
+
+def test_a_drawing_of_28_pixels_has_keypoints() -> None:
+    found = find_keypoints(draw_glyph("star", np.random.default_rng(0)))
+    assert len(found) >= 10
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_blank_photo_has_none(level: int) -> None:
+    found = find_keypoints(np.full((80, 60, 3), level, np.uint8))
+    assert len(found) == 0
+    assert found.places.shape == (0, 2)
+    assert found.descriptors.shape == (0, 128)
+    assert found.size == (80, 60)
+
+
+def test_the_strongest_are_kept() -> None:
+    image = texture(4)
+    some, all_of_them = find_keypoints(image, most=30), find_keypoints(image, most=5000)
+    assert len(some) == 30 < len(all_of_them)
+    np.testing.assert_allclose(some.places, all_of_them.places[:30], atol=1e-3)
+
+
+def test_clahe_finds_more_in_the_dark() -> None:
+    dim = (texture(5) // 12 + 3).astype(np.uint8)
+    assert len(find_keypoints(dim, clahe=True)) > len(find_keypoints(dim)) + 10
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((0, 5), np.uint8),
+        np.zeros((5, 5), np.float32),
+        np.zeros((5, 5, 2), np.uint8),
+        np.zeros(5, np.uint8),
+    ],
+    ids=lambda image: f"{image.dtype}{image.shape}",
+)
+def test_what_is_no_photo_is_refused(image: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="photo"):
+        find_keypoints(image)
+
+
+@settings(max_examples=25)
+@given(
+    arrays(
+        np.uint8,
+        st.tuples(st.integers(1, 40), st.integers(1, 40)),
+        elements=st.integers(0, 255),
+    )
+)
+def test_any_pixels_are_looked_at_without_an_error(image: np.ndarray) -> None:
+    found = find_keypoints(image)
+    assert np.isfinite(found.places).all()
+    assert np.isfinite(found.descriptors).all()
+    assert len(found) == len(found.sizes) == len(found.angles) == len(found.descriptors)
+
+
+def _same(one: Keypoints, other: Keypoints, tolerance: float = 0) -> bool:
+    return (one.size, len(one)) == (other.size, len(other)) and all(
+        np.allclose(getattr(one, name), getattr(other, name), atol=tolerance)
+        for name in ("places", "sizes", "angles", "descriptors")
+    )
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "cow.png"
+    Image.fromarray(texture(6)).save(path)
+    return path
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A line for every time that a photo is really looked at."""
+    seen: list[int] = []
+    real = module.find_keypoints
+
+    def count(*arguments: object, **options: object) -> Keypoints:
+        seen.append(1)
+        return real(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "find_keypoints", count)
+    return seen
+
+
+def test_a_photo_is_looked_at_once_wherever_it_lies(
+    photo: Path, tmp_path: Path, looks: list[int]
+) -> None:
+    folder = tmp_path / "kept"
+    cache = KeypointCache(folder)
+    first = cache.of(photo)
+    assert cache.of(str(photo)) is first
+    moved = photo.rename(tmp_path / "moved.png")
+    assert cache.of(moved) is first
+    later = KeypointCache(folder).of(moved)
+    assert len(looks) == 1
+    assert _same(first, later, 1e-3)
+    np.testing.assert_allclose(np.linalg.norm(later.descriptors, axis=1), 1, atol=1e-5)
+
+
+def test_another_box_setting_or_content_is_another_entry(
+    photo: Path, tmp_path: Path, looks: list[int]
+) -> None:
+    folder = tmp_path / "kept"
+    whole = KeypointCache(folder).of(photo)
+    part = KeypointCache(folder).of(photo, (20, 30, 140, 160))
+    assert part.size == (130, 120)
+    assert len(KeypointCache(folder, most=10).of(photo)) == 10
+    KeypointCache(folder, clahe=True).of(photo)
+    Image.fromarray(texture(7)).save(photo)
+    assert not _same(KeypointCache(folder).of(photo), whole)
+    assert len(looks) == 5
+
+
+def test_a_blank_photo_is_kept_too(tmp_path: Path, looks: list[int]) -> None:
+    Image.new("L", (60, 60), 90).save(tmp_path / "blank.png")
+    cache = KeypointCache(tmp_path / "kept")
+    assert len(cache.of(tmp_path / "blank.png")) == len(cache.of(tmp_path / "blank.png")) == 0
+    assert len(KeypointCache(tmp_path / "kept").of(tmp_path / "blank.png")) == 0
+    assert len(looks) == 1
+
+
+@pytest.mark.parametrize("harm", ["cut", "empty", "other", "shape"])
+def test_a_damaged_entry_is_made_anew(photo: Path, tmp_path: Path, harm: str) -> None:
+    folder = tmp_path / "kept"
+    right = KeypointCache(folder).of(photo)
+    (file,) = folder.glob("*/*.npz")
+    if harm == "cut":
+        file.write_bytes(file.read_bytes()[:300])
+    elif harm == "empty":
+        file.write_bytes(b"")
+    elif harm == "other":
+        np.savez(file, something=np.zeros(3))
+    else:
+        np.savez(file, rows=np.zeros((5, 4)), descriptors=np.zeros((3, 128)), size=(9, 9))
+    assert _same(KeypointCache(folder).of(photo), right, 1e-3)
+    assert _same(KeypointCache(folder).of(photo), right, 1e-3)
+    assert not list(folder.rglob("*.part"))
+
+
+def test_without_a_place_to_keep_them_it_still_answers(photo: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert len(KeypointCache(tmp_path / "file" / "below").of(photo)) > 10
+
+
+def test_memory_holds_the_last_ones(photo: Path, tmp_path: Path, looks: list[int]) -> None:
+    other = tmp_path / "other.png"
+    Image.fromarray(texture(8)).save(other)
+    cache = KeypointCache(in_memory=1)
+    cache.of(photo)
+    cache.of(other)
+    cache.of(other)
+    cache.of(photo)
+    assert len(looks) == 3
+
+
+@pytest.mark.parametrize("what", ["missing", "folder", "text", "pipe"])
+def test_a_file_that_is_no_photo_is_told_of(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "photo.jpg"
+    if what == "folder":
+        path.mkdir()
+    elif what == "text":
+        path.write_text("nothing to see")
+    elif what == "pipe":
+        os.mkfifo(path)
+    with pytest.raises(UnreadablePhoto):
+        KeypointCache(tmp_path / "kept").of(path)
+
+
+def test_threads_share_a_cache(photo: Path, tmp_path: Path) -> None:
+    cache = KeypointCache(tmp_path / "kept")
+    found: list[Keypoints] = []
+    threads = [threading.Thread(target=lambda: found.append(cache.of(photo))) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 6
+    assert all(_same(found[0], other, 1e-3) for other in found)
