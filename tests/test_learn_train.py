@@ -70,6 +70,35 @@ def test_several_networks_and_looks_become_one_model(digits: Path, tmp_path: Pat
         train_folder(digits, tmp_path / "none.onnx", networks=0)
 
 
+@pytest.mark.parametrize("loss", ["triplet", "soft-triplet", "supcon", "arcface"])
+def test_each_loss_trains_photographs(loss: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for who in range(3):
+        (tmp_path / "photos" / str(who)).mkdir(parents=True)
+        for number in range(5):
+            colours = rng.integers(0, 255, (24, 24, 3), dtype=np.uint8)
+            Image.fromarray(colours).save(tmp_path / "photos" / str(who) / f"{number}.png")
+    out = tmp_path / "m.onnx"
+    card = train_folder(tmp_path / "photos", out, loss=loss, epochs=1, dim=8, progress=False)
+    words = {
+        "triplet": "semihard",
+        "soft-triplet": "soft",
+        "supcon": "SupCon",
+        "arcface": "ArcFace",
+    }
+    assert words[loss] in card.training["loss"]
+
+
+def test_a_loss_that_cannot_be_is_refused_before_anything_is_done(
+    digits: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ResightError, match="is no loss here"):
+        train_folder(digits, tmp_path / "m.onnx", loss="hinge", progress=False)  # type: ignore
+    with pytest.raises(ResightError, match="virtual"):
+        train_folder(digits, tmp_path / "m.onnx", loss="arcface", progress=False)
+    assert not list(tmp_path.iterdir())
+
+
 def test_digits_are_trained_by_their_recipe(capfd: pytest.CaptureFixture[str]) -> None:
     digits = embedded_digits()
     train = PhotoSet.of(digits.train_pixels[::20], digits.train_labels[::20])

@@ -13,14 +13,35 @@ import typer
 from typer.core import TyperGroup
 
 import resight
+from resight.commands.add import add
+from resight.commands.backup import backup
+from resight.commands.calibrate import calibrate
+from resight.commands.check import check
 from resight.commands.common import say_error
 from resight.commands.demo import demo
+from resight.commands.describe import describe
 from resight.commands.doctor import doctor
 from resight.commands.enrol import enrol
+from resight.commands.export import export
 from resight.commands.fingerprint import fingerprint
+from resight.commands.group import group
+from resight.commands.history import history
 from resight.commands.identify import identify
+from resight.commands.index import index
+from resight.commands.individuals import individuals
+from resight.commands.junk import junk
 from resight.commands.map import draw
+from resight.commands.merge import merge
+from resight.commands.move import move
+from resight.commands.name import name
+from resight.commands.not_same import not_same
+from resight.commands.population import population
+from resight.commands.redo import redo
+from resight.commands.refingerprint import refingerprint
+from resight.commands.rename import rename
+from resight.commands.split import split
 from resight.commands.train import train
+from resight.commands.undo import undo
 from resight.errors import ResightError
 
 
@@ -40,7 +61,8 @@ class _Commands(TyperGroup):
             typer.echo("Stopped.", err=True)
             raise typer.Exit(130) from None
         except ResightError as error:
-            say_error(str(error))
+            for words in (str(error), *getattr(error, "__notes__", ())):
+                say_error(words)
             raise typer.Exit(1) from None
         except OSError as error:  # a full disk, a folder that is not ours to write in
             where = f"{error.filename}: " if error.filename else ""
@@ -84,8 +106,29 @@ app.command()(demo)
 app.command()(train)
 app.command()(fingerprint)
 app.command()(enrol)
+app.command()(add)
+app.command()(name)
+app.command()(rename)
+app.command()(merge)
+app.command()(split)
+app.command()(move)
+app.command()(junk)
+app.command("not-same")(not_same)
+app.command()(describe)
+app.command()(undo)
+app.command()(redo)
+app.command()(history)
+app.command()(individuals)
 app.command()(identify)
+app.command()(calibrate)
 app.command("map")(draw)
+app.command()(refingerprint)
+app.command()(index)
+app.command()(backup)
+app.command()(check)
+app.command()(group)
+app.command()(export)
+app.command()(population)
 app.command()(doctor)
 
 

@@ -6,31 +6,49 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from resight.catalogue.answer import (
+        Answer,
+        Answers,
+        Basis,
+        Candidate,
+        CandidateSet,
+        Match,
+        Searched,
+    )
     from resight.catalogue.catalogue import Catalogue
-    from resight.catalogue.contents import Decision, Individual
+    from resight.catalogue.contents import Individual
     from resight.catalogue.enrol import Enrolled
-    from resight.catalogue.identify import Answer, Answers, Candidate, Match, Searched
+    from resight.catalogue.journal import Done
+    from resight.catalogue.past import Decision, Event
 
 # Imported when asked for: SQLAlchemy alone takes a quarter of a second.
 _HOMES = {
     "Catalogue": "catalogue",
-    "Decision": "contents",
+    "Decision": "past",
+    "Done": "journal",
+    "Event": "past",
     "Individual": "contents",
     "Enrolled": "enrol",
-    "Answer": "identify",
-    "Answers": "identify",
-    "Candidate": "identify",
-    "Match": "identify",
-    "Searched": "identify",
+    "Answer": "answer",
+    "Answers": "answer",
+    "Basis": "answer",
+    "Candidate": "answer",
+    "CandidateSet": "answer",
+    "Match": "answer",
+    "Searched": "answer",
 }
 
 __all__ = [
     "Answer",
     "Answers",
+    "Basis",
     "Candidate",
+    "CandidateSet",
     "Catalogue",
     "Decision",
+    "Done",
     "Enrolled",
+    "Event",
     "Individual",
     "Match",
     "Searched",

@@ -4,39 +4,39 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from resight.catalogue import contents
-from resight.catalogue.checks import (
-    checked_name,
-    checked_vectors,
-    content_hash,
-    listed,
-    none_readable,
-)
-from resight.catalogue.contents import Decision, Individual
-from resight.catalogue.enrol import Enrolled, enrol, photo_ids
-from resight.catalogue.identify import Answer, Answers, Match, identify, neighbours
+from resight.catalogue import contents, past
+from resight.catalogue.calibrated import Kept
+from resight.catalogue.checks import checked_name, checked_vectors
+from resight.catalogue.contents import Individual
+from resight.catalogue.describe import settings
+from resight.catalogue.enquiries import Enquiries
+from resight.catalogue.outlets import Outlets
 from resight.catalogue.own_model import check_model, find_model, recorded_model
+from resight.catalogue.past import Decision, Event
+from resight.catalogue.refs import PhotoRef, find_photos_here
 from resight.catalogue.search import Gallery, Rows, Vectors, load_gallery
 from resight.catalogue.store import Store, create_store, open_store
+from resight.catalogue.verbs import Verbs
 from resight.errors import ResightError, UnreadablePhoto
 from resight.fingerprint.model import Card
 from resight.photos.photo import Photo
 
 if TYPE_CHECKING:
-    from resight.fingerprint.fingerprinter import Fingerprinter
+    from resight.catalogue.backup import Backup
+    from resight.catalogue.check import Checked
+    from resight.catalogue.refingerprint import Refingerprinted
+    from resight.fingerprint.fingerprinter import Fingerprinter, Progress
     from resight.fingerprint.model import Model
-    from resight.photos.decode import Source
 
 
-class Catalogue:
-    """Individuals, their photos and fingerprints, in one file.
+class Catalogue(Verbs, Enquiries, Outlets):
+    """Individuals, their photos and fingerprints, in one file or on a PostgreSQL server.
 
         with Catalogue.open("whales.db", model="whales.onnx", create=True) as catalogue:
             catalogue.enrol("Luna", ["luna-1.jpg", "luna-2.jpg"])
@@ -47,7 +47,7 @@ class Catalogue:
     the others have written at its next question.
 
     Attributes:
-        path: the file.
+        path: the file; None on PostgreSQL.
         model_id: of the model that makes its fingerprints.
         card: what that model says of itself.
     """
@@ -56,6 +56,7 @@ class Catalogue:
         self._store = store
         self._lock = threading.Lock()
         self._gallery: Gallery | None = None
+        self._guessed: tuple[Gallery, Kept] | None = None
         self._fingerprinter: Fingerprinter | None = None
         self._model = model
         self.path = store.path
@@ -75,7 +76,9 @@ class Catalogue:
         """Open a catalogue.
 
         Args:
-            place: its file, or that file's URL (`sqlite:///whales.db`).
+            place: its file, or that file's URL (`sqlite:///whales.db`), or that of a PostgreSQL
+                database with pgvector (`postgresql://me@host/team`; `?schema=whales` tells several
+                catalogues in it apart).
             model: the model file. A new catalogue needs one and keeps to it; an old one finds its
                 own where it was, or beside itself, when it is needed.
             create: make a new catalogue where there is none.
@@ -117,138 +120,49 @@ class Catalogue:
     ) -> None:
         self.close()
 
-    def enrol(
+    def refingerprint(
         self,
-        name: str,
-        photos: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        model: str | os.PathLike[str],
         *,
-        vectors: Any = None,
-        encounter: str | None = None,
+        leave_out_unreadable: bool = False,
+        who: str | None = None,
         progress: bool = False,
-    ) -> Enrolled:
-        """Give photos a name: one is enough. All of them are written, or none.
+    ) -> Refingerprinted:
+        """Fingerprint every photo with another model, and keep to that from now on.
 
-        A photo is known by its bytes: the same one again, from whatever place, changes nothing.
+        The fingerprints are written in small steps, beside those of the old model: stopped, the
+        same call goes on where it was. Changing the model is the last step, which `undo` takes
+        back. With the model in use, this makes the fingerprints that are missing.
 
         Args:
-            name: the individual's, new or known; spaces around it do not count.
-            photos: files, and folders that are walked; one or many.
-            vectors: float (n, dim) unit vectors, where the fingerprints are made already; then
-                `photos` are files only.
-            encounter: a name for the time and place that the photos were taken at.
+            model: the new model's file.
+            leave_out_unreadable: go on though photos cannot be read: nobody finds them any more.
+            who: does it; the computer's user by default.
             progress: show a bar on stderr.
 
         Raises:
-            ResightError: no photo can be read, a name that cannot be one, vectors that cannot be
-                fingerprints, or a photo that is enrolled under another name.
-            UnusableCatalogue: the model's file is not to be found, or the catalogue's cannot be
-                written to.
+            ResightError: photos cannot be read, or are other pictures by now; the old model stays
+                in use then.
+            UnusableModel: see `load_model`.
         """
-        paths = [Path(p) for p in listed(photos, folders=vectors is None)]
-        return self.enrol_many(
-            [Photo(path, individual=name, encounter=encounter) for path in paths],
-            vectors=vectors,
+        from resight.catalogue.refingerprint import refingerprint
+        from resight.fingerprint.fingerprinter import Fingerprinter
+        from resight.fingerprint.model import load_model
+
+        loaded = load_model(Path(model))
+        fingerprinter = Fingerprinter(loaded)
+        done = refingerprint(
+            self._store,
+            loaded,
+            fingerprinter,
+            leave_out_unreadable=leave_out_unreadable,
+            who=who,
             progress=progress,
         )
-
-    def enrol_many(
-        self, photos: Iterable[Photo], *, vectors: Any = None, progress: bool = False
-    ) -> Enrolled:
-        """Enrol photos of several individuals at once, such as `photos_by_individual` gives.
-
-        As `enrol`, which see; each photo brings its own `individual`, `encounter`, `date`, `side`
-        and `box` (a photo with a box needs its vector given).
-        """
-        photos = list(photos)
-        if vectors is not None:
-            vectors = checked_vectors(vectors, self.card.dim, count=len(photos))
-        elif boxed := next((photo for photo in photos if photo.box), None):
-            raise ResightError(
-                f"{boxed.path}: cutting out a box is for later; enrol the part as a file of its own"
-            )
-
-        return enrol(
-            self._store,
-            self.model_id,
-            photos,
-            vectors=vectors,
-            fingerprint=lambda paths: self.fingerprint(paths, progress),
-        )
-
-    def identify(
-        self,
-        photos: Source | Iterable[Source],
-        *,
-        top: int = 3,
-        photos_each: int = 3,
-        leave_out_itself: bool = False,
-        progress: bool = False,
-    ) -> Answers:
-        """Ask of each photo who it shows.
-
-        Args:
-            photos: files, folders that are walked, PIL images and arrays; one or many.
-            top: how many individuals to offer.
-            photos_each: how many photos of each to show.
-            leave_out_itself: leave a photo that is itself enrolled out of its own candidates.
-            progress: show a bar on stderr.
-
-        Returns:
-            An answer for every photo that can be read; `.unreadable` has the others.
-
-        Raises:
-            ResightError: no photo can be read.
-            UnusableCatalogue: nobody is enrolled, or the model's file is not to be found.
-        """
-        gallery = self._searchable(top, photos_each)
-        stack = isinstance(photos, np.ndarray) and photos.ndim > 2
-        sources: Any = photos if stack else listed(photos)
-        vectors, index, unreadable = self.fingerprint(sources, progress)
-        if not len(index):
-            raise none_readable(unreadable, len(sources))
-        hashes = {}
-        for place in [] if stack else index.tolist():
-            if isinstance(sources[place], str | os.PathLike):
-                hashes[place] = content_hash(sources[place])
-        known = photo_ids(self._store, sorted({*hashes.values()}))
-        answers = identify(
-            self._store,
-            gallery,
-            self.model_id,
-            vectors,
-            [
-                os.fspath(sources[place]) if place in hashes else f"photo {place}"
-                for place in index.tolist()
-            ],
-            top=top,
-            photos_each=photos_each,
-            enrolled=[known.get(hashes.get(place, ""), []) for place in index.tolist()],
-            leave_out_itself=leave_out_itself,
-        )
-        return Answers(answers, tuple(unreadable))
-
-    def identify_vectors(
-        self, vectors: Any, *, top: int = 3, photos_each: int = 3
-    ) -> tuple[Answer, ...]:
-        """As `identify`, for fingerprints that are made already: float (q, dim) unit vectors.
-
-        Their answers' `query` is "vector 0", "vector 1", …
-        """
-        vectors = checked_vectors(vectors, self.card.dim)
-        return identify(
-            self._store,
-            self._searchable(top, photos_each),
-            self.model_id,
-            vectors,
-            [f"vector {place}" for place in range(len(vectors))],
-            top=top,
-            photos_each=photos_each,
-        )
-
-    def neighbours(self, vectors: Any, k: int = 10) -> list[tuple[Match, ...]]:
-        """For each of the unit vectors, float (q, dim), the k nearest photos, whosever they are."""
-        vectors = checked_vectors(vectors, self.card.dim)
-        return neighbours(self._store, self._searchable(k), vectors, k)
+        with self._lock:
+            self._model, self._fingerprinter, self._gallery = loaded, fingerprinter, None
+            self.model_id, self.card = loaded.id, loaded.card
+        return done
 
     def individuals(self) -> list[Individual]:
         """Everybody, in the order in which they came."""
@@ -268,29 +182,83 @@ class Catalogue:
         In the order of enrolment; the model is not needed.
         """
         gallery = self._current_gallery()
-        order = np.argsort(gallery.photo_ids)
+        rows = np.flatnonzero(gallery.searched)
+        rows = rows[np.argsort(gallery.photo_ids[rows])]
         known = contents.names_and_paths(self._store)
-        found = [known[i] for i in gallery.photo_ids[order].tolist()]
-        return gallery.vectors[order], [name for name, _ in found], [path for _, path in found]
+        # Whoever has lost its name since is not of anybody any more.
+        rows = rows[[i in known for i in gallery.photo_ids[rows].tolist()]]
+        found = [known[i] for i in gallery.photo_ids[rows].tolist()]
+        return gallery.take(rows), [name for name, _ in found], [path for _, path in found]
 
-    def history(self) -> list[Decision]:
-        """Every decision, the oldest first."""
-        return contents.history(self._store)
+    def unnamed(self) -> list[Photo]:
+        """The photos that nobody has given a name yet, in the order in which they came."""
+        return contents.unnamed(self._store)
+
+    def junked(self) -> list[Photo]:
+        """The photos that are junk, in the order in which they came."""
+        return contents.junked(self._store)
+
+    def settings(self) -> dict[str, Any]:
+        """What is so in this catalogue, such as sides_differ."""
+        return settings(self._store)
+
+    def decisions(self, photo: PhotoRef | None = None) -> list[Decision]:
+        """What people have said of photos, or of one photo, the oldest first."""
+        if photo is None:
+            return past.decisions(self._store)
+        return past.decisions(self._store, find_photos_here(self._store, photo)[0])
+
+    def history(
+        self, *, photo: PhotoRef | None = None, individual: str | None = None
+    ) -> list[Event]:
+        """What people have done, the oldest first: all of it, or to a photo or an individual.
+
+        Raises:
+            ResightError: the photo is not there, or nobody is called so.
+        """
+        if photo is not None and individual is not None:
+            raise ResightError("the history of a photo or of an individual? Give one of the two")
+        if photo is not None:
+            return past.photo_history(self._store, find_photos_here(self._store, photo)[0])
+        if individual is not None:
+            return past.individual_history(self._store, checked_name(individual))
+        return past.history(self._store)
+
+    def _follow_model(self) -> None:
+        """Notice that the model in use is another by now, by whomever's doing."""
+        with self._lock:
+            model_id, card = recorded_model(self._store)
+            if model_id != self.model_id:
+                self._model = self._fingerprinter = self._gallery = None
+                self.model_id, self.card = model_id, Card.from_json(card)
+
+    def backup(self, out: str | os.PathLike[str], *, replace: bool = False) -> Backup:
+        """Copy the catalogue, as it is now, into an SQLite file, whole or not at all.
+
+        Raises:
+            ResightError: there is such a file already, and `replace` was not said.
+            UnusableCatalogue: the copy cannot be written, or would be damaged.
+        """
+        from resight.catalogue.backup import backup
+
+        return backup(self._store, out, replace=replace)
+
+    def check(self, *, files: bool = True, progress: bool = False) -> Checked:
+        """Go through rows, fingerprints and, with `files`, the photos' files; changes nothing."""
+        from resight.catalogue.check import check
+
+        return check(self._store, files=files, progress=progress)
 
     def _current_gallery(self) -> Gallery:
+        self._follow_model()
         with self._lock:
             self._gallery = load_gallery(
                 self._store, self.model_id, self.card.dim, known=self._gallery
             )
             return self._gallery
 
-    def _searchable(self, *counts: int) -> Gallery:
-        if min(counts) < 1:
-            raise ResightError("ask for one individual and one photo at least")
-        return self._current_gallery()
-
     def fingerprint(
-        self, sources: Any, progress: bool = False
+        self, sources: Any, progress: Progress = False
     ) -> tuple[Vectors, Rows, tuple[UnreadablePhoto, ...]]:
         """Fingerprints of photos by the catalogue's model; nothing is enrolled.
 
@@ -298,11 +266,20 @@ class Catalogue:
             Vectors (m, dim) of those that could be read, their positions (m,) in `sources`, and
             the others with the reasons.
         """
+        return self._fingerprinted(sources, progress)[1:]
+
+    def _fingerprinted(
+        self, sources: Any, progress: Progress
+    ) -> tuple[str, Vectors, Rows, tuple[UnreadablePhoto, ...]]:
+        """The same, with the id of the model that made them."""
+        self._follow_model()
         with self._lock:
             if self._fingerprinter is None:
                 from resight.fingerprint.fingerprinter import Fingerprinter
 
                 model = self._model or find_model(self._store, self.model_id)
                 self._fingerprinter = Fingerprinter(model)
-        made = self._fingerprinter(sources, progress=progress)
-        return checked_vectors(made.vectors, self.card.dim), made.index, made.unreadable
+            fingerprinter = self._fingerprinter
+        made = fingerprinter(sources, progress=progress)
+        vectors = checked_vectors(made.vectors, fingerprinter.dim)
+        return fingerprinter.id, vectors, made.index, made.unreadable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 import os
 import stat
 import unicodedata
@@ -17,6 +18,9 @@ from resight.catalogue.search import Vectors
 from resight.errors import ResightError, UnreadablePhoto
 from resight.photos.sources import find_photos
 
+_SMALL = 1 << 16  # bytes that are read in one go; `file_digest` takes 40 µs to begin
+LONGEST_TEXT = 10_000
+
 
 def checked_name(name: str, what: str = "a name") -> str:
     """A name as it is kept: without spaces around it, composed (Unicode NFC).
@@ -28,7 +32,7 @@ def checked_name(name: str, what: str = "a name") -> str:
     kept = unicodedata.normalize("NFC", name).strip()
     kinds = [unicodedata.category(letter) for letter in kept]
     if all(kind in ("Cc", "Cf", "Cs", "Zs", "Zl", "Zp") for kind in kinds):
-        raise ResightError(f"{what} needs a letter at least, and {name[:20]!r} has none")
+        raise ResightError(f"{what} needs a letter or a sign at least, and {name[:20]!r} has none")
     if len(kept) > LONGEST_NAME:
         raise ResightError(
             f"{what} has at most {LONGEST_NAME} characters; {kept[:20]!r}… has {len(kept):,}"
@@ -36,6 +40,60 @@ def checked_name(name: str, what: str = "a name") -> str:
     if any(kind in ("Cc", "Cs", "Zl", "Zp") for kind in kinds):
         raise ResightError(f"{what} has no line breaks or control characters; {kept!r} does")
     return kept
+
+
+def checked_text(text: str, what: str) -> str:
+    """Notes and other free text as it is kept: composed (Unicode NFC), with its line breaks.
+
+    Raises:
+        ResightError: more than 10,000 characters, or control characters that are no line breaks.
+    """
+    kept = unicodedata.normalize("NFC", text).strip()
+    if len(kept) > LONGEST_TEXT:
+        raise ResightError(f"{what} has at most {LONGEST_TEXT:,} characters, not {len(kept):,}")
+    if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\r\t" for c in kept):
+        raise ResightError(f"{what} has no control characters; {kept[:20]!r} does")
+    return kept
+
+
+def checked_side(side: str) -> str:
+    """A word for a side of the body, as it is kept.
+
+    Raises:
+        ResightError: see `checked_name`; and it has at most 32 characters.
+    """
+    kept = checked_name(side, "a side")
+    if len(kept) > 32:
+        raise ResightError(f"a side has at most 32 characters; {kept[:20]!r}… has {len(kept)}")
+    return kept
+
+
+def checked_place(latitude: float | None, longitude: float | None) -> None:
+    """Refuse degrees that are nowhere on Earth.
+
+    Raises:
+        ResightError: a latitude outside -90 … 90, a longitude outside -180 … 180, or NaN.
+    """
+    for value, word, most in ((latitude, "latitude", 90), (longitude, "longitude", 180)):
+        if value is not None and not -most <= value <= most:
+            raise ResightError(f"a {word} is between -{most} and {most} degrees, not {value}")
+
+
+def checked_box(box: Sequence[int]) -> tuple[int, int, int, int]:
+    """A part of a picture, (left, top, right, bottom), as it is kept.
+
+    Raises:
+        ResightError: not four whole numbers, or nothing in it.
+    """
+    try:
+        left, top, right, bottom = map(operator.index, box)
+    except (TypeError, ValueError):
+        left, top, right, bottom = 0, 0, 0, 0
+    if not (0 <= left < right < 1 << 31 and 0 <= top < bottom < 1 << 31):
+        raise ResightError(
+            f"a box is (left, top, right, bottom) in whole pixels, not {str(box)[:60]}"
+        )
+    return left, top, right, bottom
 
 
 def checked_vectors(vectors: Any, dim: int, *, count: int | None = None) -> Vectors:
@@ -56,7 +114,8 @@ def checked_vectors(vectors: Any, dim: int, *, count: int | None = None) -> Vect
     if count is not None and len(given) != count:
         raise ResightError(f"{len(given)} vectors for {count} photos; give one for each")
     wide = given.astype(np.float64)
-    lengths = np.sqrt(np.square(wide).sum(axis=1))
+    with np.errstate(over="ignore"):  # infinitely long is not of unit length either
+        lengths = np.sqrt(np.square(wide).sum(axis=1))
     bad = np.flatnonzero(~(np.abs(lengths - 1) <= 1e-3))  # NaN is bad too
     if len(bad):
         raise ResightError(
@@ -76,7 +135,11 @@ def content_hash(path: str | os.PathLike[str]) -> str:
     try:
         if not stat.S_ISREG(os.stat(name).st_mode):  # noqa: PTH116 (a pipe would block)
             raise UnreadablePhoto(name, "not a file")
-        with open(name, "rb") as file:  # noqa: PTH123 (thousands of them)
+        with open(name, "rb", buffering=0) as file:  # noqa: PTH123 (thousands of them)
+            start = file.read(_SMALL)
+            if len(start) < _SMALL and not file.read(1):
+                return hashlib.sha256(start).hexdigest()
+            file.seek(0)
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         raise UnreadablePhoto(name, "no such file") from None

@@ -2,56 +2,52 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from resight.catalogue import schema
+from resight.catalogue.refs import individual_id
 from resight.catalogue.store import Store
-from resight.errors import ResightError
 from resight.photos.photo import Photo
 
 
 @dataclass(frozen=True, slots=True)
 class Individual:
-    """Somebody with a name, and how many photos there are of it."""
+    """Somebody with a name.
+
+    Attributes:
+        name: its name.
+        photos: how many photos there are of it, junk not counted.
+        notes: what people have written down.
+        fields: sex and whatever else people keep.
+    """
 
     name: str
     photos: int
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What somebody said of a photo.
-
-    Attributes:
-        at: when, in UTC.
-        who: the name of the computer's user.
-        what: "enrol".
-        individual: its name now.
-        photo: the photo's file, absolute.
-    """
-
-    at: datetime
-    who: str
-    what: str
-    individual: str
-    photo: Path
+    notes: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 def individuals(store: Store) -> list[Individual]:
     """Everybody, in the order in which they came."""
     people, photos = schema.individuals, schema.photos
     with store.reading() as connection:
+        counts = (
+            sa.select(photos.c.individual_id, sa.func.count().label("photos"))
+            .where(photos.c.state == "in")
+            .group_by(photos.c.individual_id)
+            .subquery()
+        )
         rows = connection.execute(
-            sa.select(people.c.name, sa.func.count(photos.c.id))
-            .outerjoin(photos, photos.c.individual_id == people.c.id)
-            .group_by(people.c.id)
+            sa.select(people.c.name, counts.c.photos, people.c.notes, people.c.fields)
+            .outerjoin(counts, counts.c.individual_id == people.c.id)
+            .where(~people.c.gone)
             .order_by(people.c.id)
         )
-        return [Individual(name, count) for name, count in rows]
+        return [Individual(name, n or 0, notes, fields or {}) for name, n, notes, fields in rows]
 
 
 def photos_of(store: Store, name: str) -> list[Photo]:
@@ -60,25 +56,54 @@ def photos_of(store: Store, name: str) -> list[Photo]:
     Raises:
         ResightError: nobody has this name.
     """
-    people, photos, encounters = schema.individuals, schema.photos, schema.encounters
     with store.reading() as connection:
-        individual = connection.scalar(sa.select(people.c.id).where(people.c.name == name))
-        if individual is None:
-            raise ResightError(f"{store.path}: nobody here is called {name!r}")
-        rows = connection.execute(
-            sa.select(photos, encounters.c.name.label("encounter"))
-            .outerjoin(encounters, encounters.c.id == photos.c.encounter_id)
-            .where(photos.c.individual_id == individual)
-            .order_by(photos.c.id)
-        ).all()
+        owner = individual_id(store, connection, name)
+        return _photos(store, connection, schema.photos.c.individual_id == owner, "in")
+
+
+def unnamed(store: Store) -> list[Photo]:
+    """The photos that nobody has given a name yet, in the order in which they came."""
+    with store.reading() as connection:
+        return _photos(store, connection, schema.photos.c.individual_id.is_(None), "in")
+
+
+def junked(store: Store) -> list[Photo]:
+    """The photos that are junk, in the order in which they came."""
+    with store.reading() as connection:
+        return _photos(store, connection, sa.true(), "junk")
+
+
+def _photos(
+    store: Store, connection: sa.Connection, which: sa.ColumnElement[bool], state: str
+) -> list[Photo]:
+    people, photos, encounters = schema.individuals, schema.photos, schema.encounters
+    rows = connection.execute(
+        sa.select(
+            photos,
+            people.c.name,
+            encounters.c.name.label("encounter"),
+            encounters.c.place,
+            encounters.c.observer,
+            encounters.c.latitude,
+            encounters.c.longitude,
+        )
+        .outerjoin(people, people.c.id == photos.c.individual_id)
+        .outerjoin(encounters, encounters.c.id == photos.c.encounter_id)
+        .where(which, photos.c.state == state)
+        .order_by(photos.c.id)
+    )
     return [
         Photo(
             store.whole_path(row.path),
-            name,
+            row.name,
             row.encounter,
             row.taken_at,
             row.side,
             _box(row.box) if row.box else None,
+            row.place,
+            row.observer,
+            row.latitude,
+            row.longitude,
         )
         for row in rows
     ]
@@ -94,24 +119,6 @@ def names_and_paths(store: Store) -> dict[int, tuple[str, Path]]:
             )
         )
         return {i: (name, store.whole_path(path)) for i, name, path in rows}
-
-
-def history(store: Store) -> list[Decision]:
-    """Every decision, the oldest first."""
-    decisions, people, photos = schema.decisions, schema.individuals, schema.photos
-    with store.reading() as connection:
-        rows = connection.execute(
-            sa.select(
-                decisions.c.at, decisions.c.who, decisions.c.what, people.c.name, photos.c.path
-            )
-            .join(people, people.c.id == decisions.c.individual_id)
-            .join(photos, photos.c.id == decisions.c.photo_id)
-            .order_by(decisions.c.id)
-        )
-        return [
-            Decision(at, who, what, name, store.whole_path(path))
-            for at, who, what, name, path in rows
-        ]
 
 
 def _box(text: str) -> tuple[int, int, int, int]:

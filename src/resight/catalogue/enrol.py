@@ -1,27 +1,37 @@
-"""Enrolling: a photo gets its name. All photos of one call, or none of them."""
+"""Photos come in: with a name (enrol) or before anyone knows it (add). All of a call, or none."""
 
 from __future__ import annotations
 
-import getpass
-import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from resight.catalogue import schema
-from resight.catalogue.checks import checked_name, checked_path, content_hash, none_readable
-from resight.catalogue.search import Rows, Vectors
+from resight.catalogue.apart import check_apart
+from resight.catalogue.checks import none_readable
+from resight.catalogue.correct import correct, differing
+from resight.catalogue.encounters import DETAILS, Home, encounter_ids, hand_over, hide_empty
+from resight.catalogue.incoming import (
+    Fingerprint,
+    Incoming,
+    Key,
+    checked_photo,
+    facts,
+    keep_fingerprints,
+    look_up,
+    make_fingerprints,
+    photo_keys,
+)
+from resight.catalogue.journal import Action, acting
+from resight.catalogue.own_model import check_in_use
+from resight.catalogue.search import Vectors
 from resight.catalogue.store import Store, chunks
 from resight.errors import ResightError, UnreadablePhoto
 from resight.photos.photo import Photo
-
-# Paths in; out come float32 (m, dim), the m places of those that could be read, and the errors.
-Fingerprint = Callable[[list[Path]], tuple[Vectors, Rows, Sequence[UnreadablePhoto]]]
-Key = tuple[str, str]  # content hash and box: what makes a photo this photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +40,26 @@ class Enrolled:
 
     Attributes:
         individuals: whose photos they were, each name once, in the order given.
-        added: how many photos are new in the catalogue.
-        already: how many were there before, under the same name.
+        added: how many photos are new in the catalogue, or have come back to it.
+        already: how many were there before, under the same name or none.
         unreadable: the errors of the others; each names its file and says why.
+        named: how many of those that were there had no name, and now have.
+        junk: photos passed over because somebody has said that they are junk.
+        action: its number, to take it back by; None when there was nothing to do.
+        moved: how many that were there were found at a new place, which is noted.
+        differing: how many that were there were given with another date, side or encounter, and
+            were put right with `update`.
     """
 
     individuals: tuple[str, ...]
     added: int
     already: int
     unreadable: tuple[UnreadablePhoto, ...] = ()
+    named: int = 0
+    junk: tuple[Path, ...] = ()
+    action: int | None = None
+    moved: int = 0
+    differing: int = 0
 
     @property
     def individual(self) -> str:
@@ -54,224 +75,210 @@ def enrol(
     *,
     vectors: Vectors | None,
     fingerprint: Fingerprint,
+    verb: str = "enrol",
+    even_junk: bool = False,
+    update: bool = False,
+    who: str | None = None,
+    progress: bool = False,
 ) -> Enrolled:
-    """Write photos, their fingerprints and the decision to name them so into the catalogue.
+    """Write photos, their fingerprints and the decisions to name them so into the catalogue.
 
     Args:
         store: the open catalogue.
         model_id: of the model that makes the fingerprints.
-        photos: each with its individual's name.
+        photos: those with an individual get its name, those without come in unnamed.
         vectors: float32 (n, dim) unit vectors of the photos, checked; or None to make them.
-        fingerprint: makes them; asked only for photos that are not there yet.
+        fingerprint: makes them; asked only for photos whose fingerprint is not there yet.
+        verb: "enrol" or "add", for the history.
+        even_junk: take back in what somebody has said is junk, with the name that it had.
+        update: of photos that are there, write what is given over what is kept; not the name.
+        who: does it.
+        progress: show a bar on stderr.
 
     Raises:
         UnreadablePhoto: the only photo cannot be read.
-        ResightError: none can be read, a name that cannot be one, or a photo that is enrolled
-            under another name. Nothing has been written then.
+        ResightError: none can be read, a name that cannot be one, a photo that is enrolled under
+            another name, that is junk (an unnamed one is passed over), or that somebody has said
+            is not the same as one of that individual. Nothing has been written then.
     """
-    photos = [_checked(photo) for photo in photos]
+    explicit = [bool(photo.encounter) for photo in photos]
+    photos = [checked_photo(photo) for photo in photos]
     if not photos:
         raise none_readable([], 0)
-    keys, unreadable = _keys(photos)
-    with store.reading() as connection:
-        known = _names(connection, keys.values())
-    first: dict[Key, int] = {}
+    keys, unreadable = photo_keys(photos)
+    some: dict[Key, Incoming] = {}
     for place, key in keys.items():
-        _same_name(photos[place], known.get(key))
-        _same_name(photos[place], photos[first.setdefault(key, place)].individual)
-    fresh = [place for key, place in first.items() if key not in known]
-    if vectors is not None:
-        made = vectors[fresh]
-    elif fresh:
-        made, places, errors = fingerprint([photos[place].path for place in fresh])
-        unreadable += errors
-        fresh = [fresh[place] for place in places.tolist()]
-    good = known.keys() | {keys[place] for place in fresh}
-    readable = [place for place, key in keys.items() if key in good]
-    if not readable:
-        raise none_readable(unreadable, len(photos))
-    added = 0
-    if fresh:
-        with store.writing() as connection:
-            # Others may have written while the fingerprints were made.
-            known = _names(connection, [keys[place] for place in fresh])
-            for place in fresh:
-                _same_name(photos[place], known.get(keys[place]))
-            new = [row for row, place in enumerate(fresh) if keys[place] not in known]
-            added = len(new)
-            some = [photos[fresh[row]] for row in new]
-            _write(store, connection, model_id, some, [keys[fresh[row]] for row in new], made[new])
-    return Enrolled(
-        tuple(dict.fromkeys(str(photos[place].individual) for place in readable)),
-        added,
-        len(readable) - added,
-        tuple(unreadable),
-    )
-
-
-def photo_ids(store: Store, hashes: Sequence[str]) -> dict[str, list[int]]:
-    """The ids of the photos with these contents."""
-    photos = schema.photos
-    found: dict[str, list[int]] = {}
+        one = some.setdefault(key, Incoming(photos[place], key, explicit=explicit[place]))
+        _one_name(photos[place], one.photo)
+        if one.photo.individual is None:
+            one.photo, one.explicit = photos[place], explicit[place]
+        if vectors is not None and one.vector is None:
+            one.vector = vectors[place]
     with store.reading() as connection:
-        for some in chunks(hashes):
-            for key, photo_id in connection.execute(
-                sa.select(photos.c.content_hash, photos.c.id)
-                .where(photos.c.content_hash.in_(some))
-                .order_by(photos.c.id)
-            ):
-                found.setdefault(key, []).append(photo_id)
-    return found
-
-
-def _checked(photo: Photo) -> Photo:
-    if photo.individual is None:
-        raise ResightError(f"{photo.path}: whose photo is it? Enrolling needs a name")
-    encounter = photo.encounter
-    return replace(
-        photo,
-        individual=checked_name(photo.individual),
-        encounter=encounter and checked_name(encounter, "an encounter's name"),
+        junk = look_up(connection, model_id, some, even_junk)
+    if vectors is None:
+        unreadable += make_fingerprints(store, model_id, some, fingerprint, progress=progress)
+    readable = [place for place, key in keys.items() if key in some]
+    if not readable and not junk:
+        raise none_readable(unreadable, len(photos))
+    with acting(store, verb, "", who) as act:
+        check_in_use(act.connection, store, model_id)
+        # Others may have written while the fingerprints were made.
+        junk += look_up(act.connection, model_id, some, even_junk)
+        readable = [place for place in readable if keys[place] in some]
+        news = [one for one in some.values() if one.row is None or one.row.state != "in"]
+        named = [
+            one
+            for one in some.values()
+            if one.photo.individual
+            and one.row is not None
+            and (one.row.state, one.row.name) == ("in", None)
+        ]
+        others = differing(list(some.values()))
+        act.summary = _summary(news, named, len(others) if update else 0)
+        if update:
+            correct(act, others)
+        _write(store, act, model_id, news, named)
+        moved = _follow_files(store, act, [one for one in some.values() if one.row is not None])
+    return Enrolled(
+        tuple(dict.fromkeys(p for place in readable if (p := photos[place].individual))),
+        len(news),
+        len(readable) - len(news),
+        tuple(unreadable),
+        len(named),
+        tuple(junk),
+        act.done.action,
+        moved,
+        len(others),
     )
 
 
-def _keys(photos: Sequence[Photo]) -> tuple[dict[int, Key], list[UnreadablePhoto]]:
-    keys: dict[int, Key] = {}
-    unreadable = []
-    for place, photo in enumerate(photos):
-        try:
-            checked_path(photo.path)
-            hashed = content_hash(photo.path)
-        except UnreadablePhoto as error:
-            unreadable.append(error)
-        else:
-            keys[place] = (hashed, ",".join(map(str, photo.box)) if photo.box else "")
-    return keys, unreadable
-
-
-def _same_name(photo: Photo, other: str | None) -> None:
-    if other is not None and other != photo.individual:
-        raise ResightError(
-            f"{photo.path}: this photo is enrolled as {other!r}, so it cannot also be "
-            f"{photo.individual!r}; nothing was enrolled"
-        )
-
-
-def _names(connection: sa.Connection, keys: Any) -> dict[Key, str]:
-    """Under which names those of the photos are enrolled that are."""
-    photos, individuals = schema.photos, schema.individuals
-    found: dict[Key, str] = {}
-    for some in chunks(sorted({hashed for hashed, _ in keys})):
-        for hashed, box, name in connection.execute(
-            sa.select(photos.c.content_hash, photos.c.box, individuals.c.name)
-            .join(individuals, individuals.c.id == photos.c.individual_id)
-            .where(photos.c.content_hash.in_(some))
-        ):
-            found[hashed, box] = name
-    return found
+def _summary(news: Sequence[Incoming], named: Sequence[Incoming], corrected: int) -> str:
+    several = [*news, *named]
+    names = list(dict.fromkeys(one.photo.individual for one in several if one.photo.individual))
+    also = "1 photo" if corrected == 1 else f"{corrected:,} photos"
+    if not several:
+        return f"corrected {also}" if corrected else "noted where files have moved to"
+    more = f", and corrected {also}" if corrected else ""
+    count = "1 photo" if len(several) == 1 else f"{len(several):,} photos"
+    if not names:
+        return f"added {count}{more}"
+    whom = names[0] if len(names) == 1 else f"{len(names):,} individuals"
+    return f"enrolled {count} of {whom}{more}"
 
 
 def _write(
     store: Store,
-    connection: sa.Connection,
+    act: Action,
     model_id: str,
-    photos: Sequence[Photo],
-    keys: Sequence[Key],
-    vectors: Vectors,
+    news: Sequence[Incoming],
+    named: Sequence[Incoming],
 ) -> None:
-    if not photos:
-        return
-    now = datetime.now(UTC)
-    who = _who()
-    individuals = _individual_ids(connection, [str(photo.individual) for photo in photos], now)
-    encounters = _encounter_ids(
-        connection,
-        [(individuals[str(p.individual)], p.encounter) for p in photos if p.encounter],
-    )
-    rows = []
-    for photo, (hashed, box) in zip(photos, keys, strict=True):
-        individual_id = individuals[str(photo.individual)]
-        rows.append(
-            {
-                "content_hash": hashed,
-                "box": box,
-                "path": store.kept_path(photo.path),
-                "individual_id": individual_id,
-                "encounter_id": encounters.get((individual_id, photo.encounter or "")),
-                "taken_at": photo.date and photo.date.replace(tzinfo=None),
-                "side": photo.side,
-                "added_at": now,
-            }
+    junk = [one for one in news if one.row is not None and one.row.state == "junk"]
+    news = [one for one in news if one.row is None or one.row.state != "junk"]
+    _take_out_of_junk(act, model_id, junk)
+    named = [*named, *(one for one in junk if one.photo.individual and one.row.name is None)]
+    whose = individual_ids(act, [one.photo.individual for one in (*news, *named)])
+    moved = [one for one in named if one.photo.encounter]
+    for individual in dict.fromkeys(one.photo.individual for one in named):
+        mine = [one for one in named if one.photo.individual == individual]
+        hand_over(act, [o.row.id for o in mine if not o.photo.encounter], whose[individual])
+    encounters = encounter_ids(act, _encounters([*news, *moved], whose))
+
+    def home(one: Incoming) -> dict[str, int | None]:
+        owner = whose[one.photo.individual]
+        return {
+            "individual_id": owner,
+            "encounter_id": encounters.get((owner, one.photo.encounter or "")),
+        }
+
+    new = [one for one in news if one.row is None]
+    rows = [facts(store, one) | home(one) | {"added_at": act.now} for one in new]
+    ids = act.insert(schema.photos, rows)
+    keep_fingerprints(act.connection, model_id, dict(zip(ids, new, strict=True)))
+    back = [one for one in news if one.row is not None]
+    if back:
+        values = [facts(store, one) | home(one) | {"added_at": act.now} for one in back]
+        columns = {name: [value[name] for value in values] for name in values[0]}
+        act.update(schema.photos, [one.row.id for one in back], state="in", **columns)
+        bare = [one for one in back if one.row.fingerprint_id is None and one.vector is not None]
+        keep_fingerprints(act.connection, model_id, {one.row.id: one for one in bare})
+    if moved:
+        homes = [home(one) for one in moved]
+        columns = {name: [value[name] for value in homes] for name in homes[0]}
+        act.update(schema.photos, [one.row.id for one in moved], **columns)
+        hide_empty(act, [one.row.encounter_id for one in moved])
+    all_ids = [*ids, *(one.row.id for one in (*back, *named))]
+    owners = [whose[one.photo.individual] for one in (*new, *back, *named)]
+    theirs = [(i, owner) for i, owner in zip(all_ids, owners, strict=True) if owner is not None]
+    act.decide("enrol", [i for i, _ in theirs], [owner for _, owner in theirs])
+    boxed = [i for i, one in zip(all_ids, (*new, *back, *named), strict=True) if one.key[1]]
+    check_apart(store, act.connection, [*boxed, *(one.row.id for one in junk)])
+
+
+def _take_out_of_junk(act: Action, model_id: str, junk: Sequence[Incoming]) -> None:
+    """Back to where they were, as `junk --back` does: what people said of them holds."""
+    ids = [one.row.id for one in junk]
+    act.update(schema.photos, ids, state="in")
+    act.decide("not junk", ids)
+    bare = [one for one in junk if one.row.fingerprint_id is None and one.vector is not None]
+    keep_fingerprints(act.connection, model_id, {one.row.id: one for one in bare})
+
+
+def _encounters(
+    some: Sequence[Incoming], whose: Mapping[str | None, int | None]
+) -> Iterator[tuple[Home, dict[str, Any]]]:
+    for one in some:
+        photo = one.photo
+        if not photo.encounter:
+            continue
+        began = photo.date
+        if began is not None and began.tzinfo is None:
+            began = began.replace(tzinfo=UTC)  # the camera's clock knows no zone; its day is right
+        details = (began, photo.place, photo.latitude, photo.longitude, photo.observer)
+        yield (
+            (whose[photo.individual], photo.encounter),
+            dict(zip(DETAILS, details, strict=True)),
         )
-    ids = connection.scalars(
-        sa.insert(schema.photos).returning(schema.photos.c.id, sort_by_parameter_order=True), rows
-    ).all()
-    dim = vectors.shape[1]
-    connection.execute(
-        sa.insert(schema.fingerprints),
-        [
-            {"photo_id": i, "model_id": model_id, "dim": dim, "vector": vector.tobytes()}
-            for i, vector in zip(ids, vectors.astype("<f4", copy=False), strict=True)
-        ],
-    )
-    connection.execute(
-        sa.insert(schema.decisions),
-        [
-            {
-                "at": now,
-                "who": who,
-                "what": "enrol",
-                "photo_id": i,
-                "individual_id": row["individual_id"],
-            }
-            for i, row in zip(ids, rows, strict=True)
-        ],
-    )
 
 
-def _individual_ids(
-    connection: sa.Connection, names: Sequence[str], now: datetime
-) -> dict[str, int]:
+def individual_ids(act: Action, names: Sequence[str | None]) -> dict[str | None, int | None]:
+    """The ids of these individuals by name, made where there are none; None stays None."""
     table = schema.individuals
-    wanted = list(dict.fromkeys(names))
-    found: dict[str, int] = {}
+    wanted = list(dict.fromkeys(name for name in names if name is not None))
+    found: dict[str | None, int | None] = {None: None}
     for some in chunks(wanted):
-        rows = connection.execute(sa.select(table.c.name, table.c.id).where(table.c.name.in_(some)))
+        rows = act.connection.execute(
+            sa.select(table.c.name, table.c.id).where(table.c.name.in_(some), ~table.c.gone)
+        )
         found |= {row.name: row.id for row in rows}
     missing = [name for name in wanted if name not in found]
-    if missing:
-        ids = connection.scalars(
-            sa.insert(table).returning(table.c.id, sort_by_parameter_order=True),
-            [{"name": name, "added_at": now} for name in missing],
+    made = act.insert(table, [{"name": name, "added_at": act.now} for name in missing])
+    return found | dict(zip(missing, made, strict=True))
+
+
+def _one_name(photo: Photo, other: Photo) -> None:
+    """Refuse one photo under two names in one call.
+
+    Raises:
+        ResightError: that.
+    """
+    if None not in (photo.individual, other.individual) and photo.individual != other.individual:
+        where = "it" if photo.path == other.path else f"{other.path}, a copy of it,"
+        raise ResightError(
+            f"{photo.path}: is to be {photo.individual!r}, and {where} is to be "
+            f"{other.individual!r}; a photo has one name, so nothing was enrolled"
         )
-        found |= dict(zip(missing, ids, strict=True))
-    return found
 
 
-def _encounter_ids(
-    connection: sa.Connection, wanted: Sequence[tuple[int, str]]
-) -> dict[tuple[int, str], int]:
-    table = schema.encounters
-    found: dict[tuple[int, str], int] = {}
-    for some in chunks(sorted({individual for individual, _ in wanted})):
-        for individual, name, i in connection.execute(
-            sa.select(table.c.individual_id, table.c.name, table.c.id).where(
-                table.c.individual_id.in_(some)
-            )
-        ):
-            found[individual, name] = i
-    missing = [key for key in dict.fromkeys(wanted) if key not in found]
-    if missing:
-        ids = connection.scalars(
-            sa.insert(table).returning(table.c.id, sort_by_parameter_order=True),
-            [{"individual_id": individual, "name": name} for individual, name in missing],
-        )
-        found |= dict(zip(missing, ids, strict=True))
-    return found
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a user without a name, as in some containers
-        return f"user {os.getuid()}" if hasattr(os, "getuid") else "unknown"
+def _follow_files(store: Store, act: Action, some: Sequence[Incoming]) -> int:
+    """A photo that has moved is where it was found now; a copy beside it changes nothing."""
+    moved = [
+        (one.row.id, path)
+        for one in some
+        if one.row.state != "gone"
+        and (path := store.kept_path(one.photo.path)) != one.row.path
+        and not store.whole_path(one.row.path).exists()
+    ]
+    act.update(schema.photos, [i for i, _ in moved], path=[path for _, path in moved])
+    return len(moved)

@@ -1,229 +1,329 @@
-"""Who is this? Answers, as values."""
+"""Who is this? One photo at a time, or all photos of an encounter together."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 
 from resight.catalogue import schema
-from resight.catalogue.search import Gallery, Vectors, nearest, nearest_individuals
+from resight.catalogue.answer import (
+    Answer,
+    Answers,
+    Basis,
+    Candidate,
+    CandidateSet,
+    Match,
+    Searched,
+)
+from resight.catalogue.asking import Asked, Near, Query, ask_each, ask_together, left_out
+from resight.catalogue.calibrated import Kept
+from resight.catalogue.conformal import candidate_sets, unbounded
+from resight.catalogue.decision import Probabilities, assign, probabilities, share_among
+from resight.catalogue.evidence import KEPT
+from resight.catalogue.search import Gallery, Vectors, nearest
 from resight.catalogue.store import Store, chunks
-from resight.errors import UnreadablePhoto, UnusableCatalogue
+from resight.errors import ResightError, UnusableCatalogue
+
+__all__ = [
+    "Answer",
+    "Answers",
+    "Asking",
+    "Basis",
+    "Candidate",
+    "CandidateSet",
+    "Match",
+    "Query",
+    "Searched",
+    "identify",
+    "identify_encounter",
+    "neighbours",
+]
+
+_Words = tuple[dict[int, tuple[Path, str | None]], dict[int, str]]
+
+SAME = 1e-4  # the distance of a photo to itself, as far as rounding goes
+REMEMBERED = 20.0  # encounters that the past counts for, when those asked tell the share of new
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
-    """An enrolled photo near the query.
-
-    Attributes:
-        path: the photo's file, absolute.
-        distance: cosine distance 1 - cos to the query, in [0, 2]; 0 for equal fingerprints.
-        individual: the name of who is on it.
-    """
-
-    path: Path
-    distance: float
-    individual: str
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """An individual offered.
-
-    Attributes:
-        individual: its name.
-        distance: that of its nearest photo.
-        photos: its nearest photos, nearest first.
-    """
-
-    individual: str
-    distance: float
-    photos: tuple[Match, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Searched:
-    """What was searched for an answer.
+@dataclass(frozen=True)
+class Asking:
+    """How questions are put, the same for all of them.
 
     Attributes:
-        model: id of the model whose fingerprints were compared.
-        individuals: how many there were to choose from.
-        photos: how many of theirs.
-    """
-
-    model: str
-    individuals: int
-    photos: int
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Who a photo shows, as far as the catalogue knows: a ranking, not yet a decision.
-
-    Attributes:
-        query: the photo's path as it was given, or a word for one that came from memory.
-        individual: the nearest individual, be it near or far; None when there is none.
-        probability: that it is this individual; None, since nothing is calibrated yet.
-        candidates: the individuals whose nearest photo is nearest, nearest first.
-        searched: what was searched.
-        enrolled_as: whose photo this very file is enrolled as, or None.
-    """
-
-    query: str
-    individual: str | None
-    probability: float | None
-    candidates: tuple[Candidate, ...]
-    searched: Searched
-    enrolled_as: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The answer in strings, numbers, lists and dictionaries, ready for JSON."""
-        return {
-            "query": self.query,
-            "individual": self.individual,
-            "probability": self.probability,
-            "enrolled_as": self.enrolled_as,
-            "candidates": [
-                {
-                    "individual": candidate.individual,
-                    "distance": candidate.distance,
-                    "photos": [
-                        {"path": str(match.path), "distance": match.distance}
-                        for match in candidate.photos
-                    ],
-                }
-                for candidate in self.candidates
-            ],
-            "searched": {
-                "model": self.searched.model,
-                "individuals": self.searched.individuals,
-                "photos": self.searched.photos,
-            },
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Answers(Sequence[Answer]):
-    """The answers for several photos, in their order; behaves as a sequence of them.
-
-    Attributes:
-        answers: one for every photo that could be read.
-        unreadable: the errors of the others; each names its file and says why.
-    """
-
-    answers: tuple[Answer, ...]
-    unreadable: tuple[UnreadablePhoto, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.answers)
-
-    def __iter__(self) -> Iterator[Answer]:
-        return iter(self.answers)
-
-    @overload
-    def __getitem__(self, place: int) -> Answer: ...
-    @overload
-    def __getitem__(self, place: slice) -> tuple[Answer, ...]: ...
-    def __getitem__(self, place: int | slice) -> Answer | tuple[Answer, ...]:
-        return self.answers[place]
-
-
-def identify(
-    store: Store,
-    gallery: Gallery,
-    model_id: str,
-    vectors: Vectors,
-    queries: Sequence[str],
-    *,
-    top: int,
-    photos_each: int,
-    enrolled: Sequence[Collection[int]] | None = None,
-    leave_out_itself: bool = False,
-) -> tuple[Answer, ...]:
-    """Rank the individuals of a gallery for each query.
-
-    Args:
         store: where names and paths are.
         gallery: what is searched.
         model_id: of the model that made both sides.
-        vectors: float32 (q, dim), the queries' fingerprints.
-        queries: q words that name them.
+        decide: how to decide.
         top: how many individuals to offer.
         photos_each: how many photos of each.
-        enrolled: for each query the ids of the photos that are this very file.
-        leave_out_itself: whether those are left out of its candidates.
+        leave_out_itself: whether a query's own photo is left out of its candidates.
+        share_new: how often somebody new is expected; "asked": as often as these questions
+            themselves suggest, taken together; None: as the calibration found.
+        filters: what was left out of the gallery, in words.
+    """
+
+    store: Store
+    gallery: Gallery
+    model_id: str
+    decide: Kept
+    top: int = 3
+    photos_each: int = 3
+    leave_out_itself: bool = False
+    share_new: float | str | None = None
+    filters: str = ""
+
+
+def identify(how: Asking, vectors: Vectors, queries: Sequence[Query]) -> tuple[Answer, ...]:
+    """Rank the individuals of a gallery for each query, and decide.
+
+    Args:
+        how: what all have in common.
+        vectors: float32 (q, dim), the queries' fingerprints.
+        queries: what is known of each.
 
     Raises:
         UnusableCatalogue: nobody is enrolled.
     """
-    if not len(gallery):
-        raise UnusableCatalogue(f"{store.path}: nobody is enrolled yet; enrol a photo first")
-    enrolled = enrolled if enrolled is not None else [()] * len(queries)
-    ranked = nearest_individuals(
-        vectors,
-        gallery,
-        top=top,
-        photos_each=photos_each,
-        without=enrolled if leave_out_itself else None,
-    )
-    known = _photos(
-        store,
-        {int(i) for found in ranked for one in found for i in gallery.photo_ids[one.rows]}
-        | {i for ids in enrolled for i in ids},
-    )
-    searched = Searched(model_id, len(gallery.starts), len(gallery))
-    answers = []
-    for query, found, itself in zip(queries, ranked, enrolled, strict=True):
-        candidates = []
-        for one in found:
-            matches = _matches(gallery, one.rows, one.distances, known)
-            candidates.append(Candidate(matches[0].individual, matches[0].distance, matches))
-        answers.append(
-            Answer(
-                query,
-                candidates[0].individual if candidates else None,
-                None,
-                tuple(candidates),
-                searched,
-                next((known[i][1] for i in itself), None),
+    _check(how)
+    without, said = left_out(how.store, queries, how.leave_out_itself)
+    asked = ask_each(how.gallery, vectors, without, top=how.top, photos_each=how.photos_each)
+    return _answers(how, asked, [(query,) for query in queries], said)
+
+
+def identify_encounter(how: Asking, vectors: Vectors, queries: Sequence[Query]) -> Answer:
+    """Ask of several photos of one individual: one answer; arguments as those of `identify`.
+
+    Raises:
+        ResightError: two photos are parts of one picture, so that they show two individuals.
+        UnusableCatalogue: nobody is enrolled.
+    """
+    _check(how)
+    seen = set()
+    for query in queries:
+        if query.picture is not None and query.picture in seen:
+            raise ResightError(
+                f"{query.name}: is a part of the same picture as another, so they show two "
+                "individuals and not one encounter; ask of each by itself"
             )
-        )
-    return tuple(answers)
+        seen.add(query.picture)
+    without, said = left_out(how.store, queries, how.leave_out_itself)
+    asked = ask_together(how.gallery, vectors, without, top=how.top, photos_each=how.photos_each)
+    (answer,) = _answers(how, asked, [tuple(queries)], [{i for some in said for i in some}])
+    return answer
 
 
 def neighbours(store: Store, gallery: Gallery, vectors: Vectors, k: int) -> list[tuple[Match, ...]]:
     """For each of the vectors, float32 (q, dim), its k nearest photos, whosever they are."""
     found = nearest(vectors, gallery, k)
-    known = _photos(store, {int(i) for rows, _ in found for i in gallery.photo_ids[rows]})
-    return [_matches(gallery, rows, distances, known) for rows, distances in found]
+    return matches(store, [(gallery.photo_ids[rows], distances) for rows, distances in found])
 
 
-def _matches(
-    gallery: Gallery, rows: Any, distances: Any, known: dict[int, tuple[Path, str]]
-) -> tuple[Match, ...]:
-    matches = []
-    for photo_id, distance in zip(
-        gallery.photo_ids[rows].tolist(), distances.tolist(), strict=True
+def matches(store: Store, found: Sequence[tuple[Any, Any]]) -> list[tuple[Match, ...]]:
+    """Found photos, as pairs of ids (k,) and distances (k,), in words."""
+    known, _ = _words(store, {int(i) for ids, _ in found for i in ids})
+    return [
+        tuple(
+            Match(known[i][0], distance, name)
+            for i, distance in zip(ids.tolist(), distances.tolist(), strict=True)
+            if (name := known[i][1]) is not None  # else somebody has just taken it away
+        )
+        for ids, distances in found
+    ]
+
+
+def _check(how: Asking) -> None:
+    if not len(how.gallery):
+        if how.filters:
+            raise UnusableCatalogue(f"{how.store.place}: no photo passes the filter: {how.filters}")
+        raise UnusableCatalogue(f"{how.store.place}: nobody is enrolled yet; enrol a photo first")
+
+
+def _answers(
+    how: Asking,
+    asked: Asked,
+    queries: Sequence[tuple[Query, ...]],
+    said: Sequence[set[int]],
+) -> tuple[Answer, ...]:
+    """The answer to each question; `said` is whom it was not to find, as somebody told."""
+    made = how.decide.calibration
+    share = how.share_new
+    sure = None
+    if asked.evidence is not None:
+        number = share if isinstance(share, float | int) else None
+        sure = probabilities(asked.evidence, made.parameters, number)
+        if share == "asked":
+            past = REMEMBERED / max(REMEMBERED, sum(made.expected))
+            new, known = made.expected
+            share = share_among(sure.odds, np.ones(len(sure.odds)), (new * past, known * past))
+            sure = probabilities(asked.evidence, made.parameters, share)
+    ids = how.gallery.photo_ids
+    words = _words(
+        how.store,
+        {int(i) for near in asked.near for one in near for i in ids[one.rows]}
+        | {i for several in queries for query in several for i in query.enrolled},
+        {one.individual_id for near in asked.near for one in near}.union(*said),
+    )
+    picks = _choose(how.decide, asked, sure, [several[0].picture for several in queries])
+    searched = Searched(how.model_id, len(how.gallery.people), len(how.gallery), how.filters)
+    basis = how.decide.basis(len(how.gallery), None if isinstance(share, str) else share)
+    answers = []
+    here = set(how.gallery.people.tolist())
+    for several, near, row, pick, told in zip(
+        queries, asked.near, asked.rows, picks, said, strict=True
     ):
-        path, individual = known[photo_id]
-        matches.append(Match(path, distance, individual))
-    return tuple(matches)
+        names = tuple(query.name for query in several)
+        word = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+        itself = (i for query in several for i in query.enrolled)
+        answer = Answer(
+            word,
+            None,
+            None,
+            (),
+            searched,
+            next((name for i in itself if (name := words[0][i][1]) is not None), None),
+            basis=basis,
+            queries=names,
+            left_out=tuple(sorted(words[1][i] for i in told & here)),
+            junk=any(query.junk for query in several),
+        )
+        if row is not None and sure is not None:
+            if len(several) == 1 and (itself_at := _itself(how, near, several[0])) is not None:
+                pick = itself_at
+            answer = _told(how, answer, near, sure.of(np.array([row])), pick, words)
+        answers.append(answer)
+    return tuple(answers)
 
 
-def _photos(store: Store, ids: Iterable[int]) -> dict[int, tuple[Path, str]]:
-    """Path and individual of each of these photos."""
-    photos, individuals = schema.photos, schema.individuals
-    known = {}
+def _itself(how: Asking, near: Sequence[Near], query: Query) -> int | None:
+    """The place of the individual whose photo this very one is: a person has said who that is."""
+    mine = set(query.enrolled)
+    for place, one in enumerate(near[:KEPT]):
+        for row, distance in zip(one.rows.tolist(), one.distances.tolist(), strict=True):
+            if distance < SAME and int(how.gallery.photo_ids[row]) in mine:
+                return place
+    return None
+
+
+def _choose(
+    decide: Kept,
+    asked: Asked,
+    sure: Probabilities | None,
+    pictures: Sequence[str | None],
+) -> list[int | None]:
+    """For each question the place of the individual that it is; None: somebody new, or nobody."""
+    picks: list[int | None] = []
+    for near, row in zip(asked.near, asked.rows, strict=True):
+        if row is None or sure is None:
+            picks.append(None)
+        elif not decide.calibration.enough:
+            picks.append(0)
+        elif sure.odds[row] > decide.calibration.parameters.threshold:
+            picks.append(None)
+        else:
+            picks.append(int(sure.known[row][: len(near)].argmax()))
+    for picture in {picture for picture in pictures if picture is not None}:
+        here = [
+            (number, row)
+            for number, row in enumerate(asked.rows)
+            if pictures[number] == picture and picks[number] is not None and row is not None
+        ]
+        if len(here) < 2 or sure is None:
+            continue
+        people = [[one.individual_id for one in asked.near[number][:KEPT]] for number, _ in here]
+        who = sorted({i for some in people for i in some})
+        table = np.zeros((len(here), len(who)))
+        for line, (_, row) in enumerate(here):
+            table[line, np.searchsorted(who, people[line])] = sure.known[row][: len(people[line])]
+        new = np.array([sure.new[row] for _, row in here])
+        for line, column in enumerate(assign(table, new)):
+            picks[here[line][0]] = None if column is None else people[line].index(who[column])
+    return picks
+
+
+def _told(
+    how: Asking,
+    answer: Answer,
+    near: Sequence[Near],
+    sure: Probabilities,
+    pick: int | None,
+    known: _Words,
+) -> Answer:
+    """An answer with all that was found (`sure` is of this one question)."""
+    photos, name = known
+    shown = list(range(min(how.top, len(near))))
+    if pick is not None and pick not in shown:
+        shown.append(pick)
+    chance, new = sure.known[0], float(sure.new[0])
+    candidates = []
+    for place in shown:
+        one, few = near[place], slice(how.photos_each)
+        candidates.append(
+            Candidate(
+                name[one.individual_id],
+                float(one.distance),
+                tuple(
+                    Match(photos[i][0], distance, name[one.individual_id])
+                    for i, distance in zip(
+                        how.gallery.photo_ids[one.rows[few]].tolist(),
+                        one.distances[few].tolist(),
+                        strict=True,
+                    )
+                ),
+                float(chance[place]) if place < len(chance) else None,
+            )
+        )
+    sets = []
+    alone = np.array([len(answer.queries) == 1])
+    for one_promise in how.decide.calibration.promises if how.decide.calibration.enough else ():
+        inside, with_new = candidate_sets(sure, one_promise, alone)
+        if pick is not None and pick < len(chance):
+            inside[0, pick] = True  # the answer itself, even where the promise is kept without
+        places = np.flatnonzero(inside[0])
+        places = places[np.argsort(-chance[places], kind="stable")]
+        sets.append(
+            CandidateSet(
+                one_promise.level,
+                tuple(name[near[int(place)].individual_id] for place in places),
+                bool(with_new[0]) or pick is None,
+                bool(unbounded(one_promise, alone)[0]),
+            )
+        )
+    return replace(
+        answer,
+        individual=None if pick is None else name[near[pick].individual_id],
+        probability=new if pick is None else float(chance[pick]),
+        candidates=tuple(candidates),
+        p_new=new,
+        p_others=max(0.0, 1 - new - sum(one.probability or 0.0 for one in candidates)),
+        sets=tuple(sets),
+    )
+
+
+def _words(store: Store, photo_ids: Iterable[int], people_ids: Iterable[int] = ()) -> _Words:
+    """Path and name (None: without one) of each of these photos; name of each individual.
+
+    Somebody may have moved, merged or unnamed since the gallery was read. An answer says whose a
+    photo was there, so individuals are named by their own rows, which are never deleted.
+    """
+    photos, people = schema.photos, schema.individuals
+    known: dict[int, tuple[Path, str | None]] = {}
+    names: dict[int, str] = {}
     with store.reading() as connection:
-        for some in chunks(sorted(ids)):
+        for some in chunks(sorted(photo_ids)):
             for photo_id, path, name in connection.execute(
-                sa.select(photos.c.id, photos.c.path, individuals.c.name)
-                .join(individuals, individuals.c.id == photos.c.individual_id)
+                sa.select(photos.c.id, photos.c.path, people.c.name)
+                .outerjoin(people, people.c.id == photos.c.individual_id)
                 .where(photos.c.id.in_(some))
             ):
                 known[photo_id] = (store.whole_path(path), name)
-    return known
+        for some in chunks(sorted(people_ids)):
+            for person_id, name in connection.execute(
+                sa.select(people.c.id, people.c.name).where(people.c.id.in_(some))
+            ):
+                names[person_id] = name
+    return known, names

@@ -33,16 +33,34 @@ def check_model(store: Store, model_id: str, model: Model) -> None:
     """
     if model.id != model_id:
         raise UnusableCatalogue(
-            f"{store.path}: was made with the model {model_id}, and {model.path} is {model.id}; "
-            "give its own model, or start another catalogue for this one"
+            f"{store.place}: keeps to the model {model_id}, and {model.path} is {model.id}; give "
+            "its own, or change to this one with: resight refingerprint"
         )
-    if not store.whole_path(_recorded_path(store, model_id)).exists():
+    follow_file(store, model)
+
+
+def follow_file(store: Store, model: Model) -> None:
+    """Note where a model that the catalogue knows is now, when its old place is empty."""
+    if not store.whole_path(_recorded_path(store, model.id)).exists():
         with store.writing() as connection:
             connection.execute(
                 sa.update(schema.models)
-                .where(schema.models.c.id == model_id)
+                .where(schema.models.c.id == model.id)
                 .values(path=store.kept_path(model.path))
             )
+
+
+def check_in_use(connection: sa.Connection, store: Store, model_id: str) -> None:
+    """Within a transaction that writes fingerprints: hold their model to be the one in use still.
+
+    Raises:
+        UnusableCatalogue: somebody has changed it since.
+    """
+    found = connection.scalars(sa.select(schema.about.c.model_id)).one()
+    if found != model_id:
+        raise UnusableCatalogue(
+            f"{store.place}: somebody has changed its model to {found} meanwhile; do it again"
+        )
 
 
 def find_model(store: Store, model_id: str) -> Model:
@@ -66,10 +84,12 @@ def find_model(store: Store, model_id: str) -> Model:
         if model.id == model_id:
             return model
         seen.append(f"{place} is {model.id}")
-    found = "; ".join(seen) or f"it is neither at {recorded} nor beside the catalogue"
+    beside = "beside the catalogue" if store.path else "in the current folder"
+    found = "; ".join(seen) or f"it is neither at {recorded} nor {beside}"
     raise UnusableCatalogue(
-        f"{store.path}: its model {model_id} is not to be found ({found}); "
-        "say where it is: pass --model (model=)"
+        f"{store.place}: its model {model_id} is not to be found ({found}); "
+        "put it back there, or say once where it is, and that is noted: resight identify "
+        "CATALOGUE PHOTO --model FILE (or model=)"
     )
 
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 from sqlalchemy import (
     DDL,
     JSON,
+    Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     DateTime,
     Dialect,
     Float,
@@ -29,12 +32,17 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     event,
+    false,
+    func,
 )
+from sqlalchemy.types import TypeEngine, UserDefinedType
 
-# Kept where Alembic keeps it (`alembic_version`), so the first migration starts from here.
-SCHEMA_VERSION = 1
+# Kept where Alembic keeps it (`alembic_version`); `migrations/` leads from each to the next.
+SCHEMA_VERSION = 2
 # "RSGT", in the header of the SQLite file: tells our files from other people's.
 APPLICATION_ID = 0x52534754
+# The comment on the table `about`, which tells ours on PostgreSQL.
+MARK = "A catalogue of Resight"
 LONGEST_NAME = 200
 
 
@@ -62,6 +70,45 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class _PostgresVector(UserDefinedType[str]):
+    """pgvector's type, of any dimension; comes and goes as text."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """How SQL calls it."""
+        return "vector"
+
+
+class FingerprintVector(TypeDecorator[bytes]):
+    """A fingerprint: the bytes of its float32, little-endian; on PostgreSQL a pgvector `vector`."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Bytes on SQLite, pgvector's type on PostgreSQL."""
+        postgres = dialect.name == "postgresql"
+        return dialect.type_descriptor(_PostgresVector() if postgres else LargeBinary())
+
+    def process_bind_param(self, value: bytes | None, dialect: Dialect) -> Any:
+        """Bytes to what the engine keeps."""
+        if value is None or dialect.name != "postgresql":
+            return value
+        return str(np.frombuffer(value, "<f4").tolist())
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> bytes | None:
+        """What the engine keeps to bytes."""
+        if value is None or isinstance(value, bytes):
+            return value
+        return np.fromstring(value[1:-1], np.float32, sep=",").astype("<f4").tobytes()
+
+
+def _where(condition: ColumnElement[bool]) -> dict[str, Any]:
+    """A partial index on both engines."""
+    return {"sqlite_where": condition, "postgresql_where": condition}
 
 
 # Named constraints: without names, SQLite cannot alter them in a later migration.
@@ -99,32 +146,44 @@ about = Table(
     Column("made_with", String(32), nullable=False),  # version of Resight
     Column("made_at", UtcDateTime, nullable=False),
     Column("revision", Integer, nullable=False),  # one more with every change; tells caches
+    Column("settings", JSON, nullable=False, server_default="{}"),  # such as {"sides_differ": true}
+    comment=MARK,
 )
 
 individuals = Table(
     "individuals",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("name", String(LONGEST_NAME), nullable=False, unique=True),
+    Column("name", String(LONGEST_NAME), nullable=False),
     Column("notes", Text, nullable=False, server_default=""),
-    Column("fields", JSON),  # sex and whatever else people keep
+    Column("fields", JSON(none_as_null=True)),  # sex and whatever else people keep
     Column("added_at", UtcDateTime, nullable=False),
+    # Merged away, or its making undone: kept for history, seen nowhere else, its name free again.
+    Column("gone", Boolean(name="gone"), nullable=False, server_default=false()),
 )
+Index("uq_individuals_name_here", individuals.c.name, unique=True, **_where(~individuals.c.gone))
 
 # Photos of one individual at one time and place; before anyone knows of whom, without individual.
 encounters = Table(
     "encounters",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("individual_id", ForeignKey("individuals.id")),
+    Column("individual_id", ForeignKey("individuals.id"), index=True),
     Column("name", String(LONGEST_NAME), nullable=False),
     Column("began_at", UtcDateTime),
     Column("place", Text),
     Column("latitude", Float),  # degrees, WGS 84
     Column("longitude", Float),
     Column("observer", Text),
-    UniqueConstraint("individual_id", "name"),
+    Column("gone", Boolean(name="gone"), nullable=False, server_default=false()),
     UniqueConstraint("id", "individual_id"),
+)
+Index(
+    "uq_encounters_name_here",
+    func.coalesce(encounters.c.individual_id, 0),
+    encounters.c.name,
+    unique=True,
+    **_where(~encounters.c.gone),
 )
 
 photos = Table(
@@ -141,6 +200,10 @@ photos = Table(
     Column("side", String(32)),
     Column("quality", Float),
     Column("added_at", UtcDateTime, nullable=False),
+    # "in" the catalogue; "junk", which nobody is shown again; "gone", its adding undone.
+    Column("state", String(8), nullable=False, server_default="in"),
+    # The catalogue's revision at the last change of this row, so that a cache reads only news.
+    Column("changed", Integer, nullable=False, server_default="0", index=True),
     UniqueConstraint("content_hash", "box"),
     # A photo and its encounter never name two individuals; a merge takes its photos along.
     ForeignKeyConstraint(
@@ -148,15 +211,47 @@ photos = Table(
         ["encounters.id", "encounters.individual_id"],
         onupdate="CASCADE",
     ),
+    CheckConstraint("state IN ('in', 'junk', 'gone')", name="state"),
 )
 
+# Rows are only ever added, in the order of their ids: a cache reads on from the last it knows.
 fingerprints = Table(
     "fingerprints",
     metadata,
-    Column("model_id", ForeignKey("models.id"), primary_key=True),
-    Column("photo_id", ForeignKey("photos.id"), primary_key=True, index=True),
+    Column("id", Integer, primary_key=True),
+    Column("model_id", ForeignKey("models.id"), nullable=False),
+    Column("photo_id", ForeignKey("photos.id"), nullable=False, index=True),
     Column("dim", Integer, nullable=False),
-    Column("vector", LargeBinary, nullable=False),  # float32, little-endian, unit length
+    Column("vector", FingerprintVector, nullable=False),  # float32, unit length
+    UniqueConstraint("model_id", "photo_id"),
+    sqlite_autoincrement=True,
+)
+
+# What somebody did with one command or click: the unit of undo. Rows are added, never altered.
+actions = Table(
+    "actions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("verb", String(32), nullable=False),  # "enrol", "merge", …, "undo", "redo"
+    Column("summary", Text, nullable=False),  # in words, for the history
+    Column("revision", Integer, nullable=False),  # of the catalogue, after it
+    Column("undoes", ForeignKey("actions.id"), index=True),  # for "undo" and "redo": of which
+    sqlite_autoincrement=True,
+)
+
+# What an action changed, so that it can be taken back: rows before and after. Never altered.
+changes = Table(
+    "changes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("action_id", ForeignKey("actions.id"), nullable=False, index=True),
+    Column("table_name", String(32), nullable=False),
+    Column("rows", JSON, nullable=False),  # ids, as [first, last] runs
+    Column("before", JSON, nullable=False),  # {column: value of all, or a list of one for each row}
+    Column("after", JSON, nullable=False),  # likewise
+    sqlite_autoincrement=True,
 )
 
 # Who said what, when. Rows are added, never altered: a trigger sees to it.
@@ -164,34 +259,73 @@ decisions = Table(
     "decisions",
     metadata,
     Column("id", Integer, primary_key=True),
+    Column("action_id", ForeignKey("actions.id"), index=True),
     Column("at", UtcDateTime, nullable=False),
     Column("who", Text, nullable=False),
-    Column("what", String(32), nullable=False),  # "enrol", …
+    Column("what", String(32), nullable=False),  # "enrol", "same", "not the same", "new", "junk", …
     Column("photo_id", ForeignKey("photos.id"), index=True),
     Column("individual_id", ForeignKey("individuals.id"), index=True),
-    Column("shown", JSON),  # the candidates that the person saw
+    Column("shown", JSON(none_as_null=True)),  # the candidates that the person saw
     Column("probability", Float),  # that was shown with them
-    Column("details", JSON),  # what else it takes to understand it, or to undo it
+    Column("details", JSON(none_as_null=True)),  # what else it takes to understand it
     sqlite_autoincrement=True,
 )
-
-for _verb in ("UPDATE", "DELETE"):
-    event.listen(
-        decisions,
-        "after_create",
-        DDL(
-            f"CREATE TRIGGER decisions_no_{_verb.lower()} BEFORE {_verb} ON decisions "
-            "BEGIN SELECT RAISE(ABORT, 'decisions are only ever added'); END"
-        ).execute_if(dialect="sqlite"),
-    )
 
 # A "no" sticks: on photos, so that it outlives every merge, split and move of individuals.
 not_same = Table(
     "not_same",
     metadata,
-    Column("first_photo_id", ForeignKey("photos.id"), primary_key=True),
-    Column("second_photo_id", ForeignKey("photos.id"), primary_key=True),
+    Column("id", Integer, primary_key=True),
+    Column("first_photo_id", ForeignKey("photos.id"), nullable=False),
+    Column("second_photo_id", ForeignKey("photos.id"), nullable=False),
     Column("decision_id", ForeignKey("decisions.id"), nullable=False),
+    Column("gone", Boolean(name="gone"), nullable=False, server_default=false()),  # undone
+    UniqueConstraint("first_photo_id", "second_photo_id"),
     CheckConstraint("first_photo_id < second_photo_id", name="ordered"),
     Index(None, "second_photo_id"),
 )
+
+# What `calibrate` found; the newest of the model in use counts.
+calibrations = Table(
+    "calibrations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("model_id", ForeignKey("models.id"), nullable=False, index=True),
+    Column("revision", Integer, nullable=False),  # of the catalogue that it was measured on
+    Column("parameters", JSON, nullable=False),
+    Column("figures", JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# Before the first table: what refuses on PostgreSQL.
+event.listen(
+    metadata,
+    "before_create",
+    DDL(
+        "CREATE OR REPLACE FUNCTION only_ever_added() RETURNS trigger LANGUAGE plpgsql AS "
+        "'BEGIN RAISE integrity_constraint_violation "
+        "USING MESSAGE = TG_TABLE_NAME || '' are only ever added''; END'"
+    ).execute_if(dialect="postgresql"),
+)
+
+for _table in (actions, changes, decisions):
+    for _verb in ("UPDATE", "DELETE", "TRUNCATE"):
+        _head = f"CREATE TRIGGER {_table.name}_no_{_verb.lower()} BEFORE {_verb} ON {_table.name} "
+        _each = "STATEMENT" if _verb == "TRUNCATE" else "ROW"
+        event.listen(
+            _table,
+            "after_create",
+            DDL(f"{_head}FOR EACH {_each} EXECUTE FUNCTION only_ever_added()").execute_if(
+                dialect="postgresql"
+            ),
+        )
+        if _verb == "TRUNCATE":
+            continue  # SQLite has none
+        event.listen(
+            _table,
+            "after_create",
+            DDL(
+                f"{_head}BEGIN SELECT RAISE(ABORT, '{_table.name} are only ever added'); END"
+            ).execute_if(dialect="sqlite"),
+        )

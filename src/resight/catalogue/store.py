@@ -1,15 +1,14 @@
-"""The catalogue's file: opening it, reading from it, and writing to it, all or nothing.
+"""The catalogue's place: opening it, reading from it, and writing to it, all or nothing.
 
-Everything that goes wrong with the file comes out as one `UnusableCatalogue` in plain words.
+One `Store` on two engines: an SQLite file (`sqlite.py`) or a PostgreSQL server (`postgres.py`).
+Everything that goes wrong with either comes out as one `UnusableCatalogue` in plain words.
 """
 
 from __future__ import annotations
 
 import os
-import sqlite3
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,30 +25,46 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 30
 
 
+class NothingThere(UnusableCatalogue):
+    """An empty file, such as an interrupted start leaves, or a schema without our tables."""
+
+
 class Store:
-    """An open catalogue file. Usable from several threads; every block below is one transaction.
+    """An open catalogue. Usable from several threads; every block below is one transaction.
 
     Attributes:
-        path: the file, absolute.
-        folder: its folder; paths below it are kept relative to it, so that the whole can move.
+        dialect: "sqlite" or "postgresql".
+        place: what to call it in a sentence: the file, or the URL without its password.
+        path: the file, absolute; None on PostgreSQL.
+        folder: the file's folder; paths below it are kept relative to it, so that the whole can
+            move. On PostgreSQL the current folder, and all paths are kept absolute.
+        engine: SQLAlchemy's.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        *,
+        place: str,
+        path: Path | None,
+        why: Callable[[BaseException], str],
+        reads: Mapping[str, Any],
+        writes: Mapping[str, Any],
+    ) -> None:
+        self.engine = engine
+        self.dialect = engine.dialect.name
+        self.place = place
         self.path = path
-        self.folder = path.parent
-        self._engine = sa.create_engine(
-            # Not a string: a file's name may hold "?", "#" or "%".
-            sa.URL.create("sqlite+pysqlite", database=str(path)),
-            connect_args={"timeout": PATIENCE_SECONDS},
-        )
-        sa.event.listen(self._engine, "connect", _prepare)
-        sa.event.listen(self._engine, "begin", _begin)
+        self.folder = path.parent if path else Path.cwd()
+        self._why = why
+        self._reads = dict(reads)
+        self._writes = dict(writes)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """One unchanging view of the catalogue, whatever others write meanwhile."""
-        with self._in_words(), self._engine.connect() as connection:
-            yield connection
+        with self._in_words(), self.engine.connect() as connection:
+            yield connection.execution_options(**self._reads)
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -57,22 +72,32 @@ class Store:
 
         Counts the catalogue's revision up by one, so that every cache notices.
         """
-        with self._in_words(), self._engine.connect() as connection:
-            connection = connection.execution_options(resight_writes=True)
+        about = schema.about
+        with self.altering() as connection:
+            if self.dialect == "postgresql":
+                # Writers queue here, as they do before an SQLite file, and then see all that those
+                # before them wrote: so there is nothing to serialise and no deadlock.
+                connection.execute(sa.select(about.c.id).with_for_update())
+            yield connection
+            connection.execute(sa.update(about).values(revision=about.c.revision + 1))
+
+    @contextmanager
+    def altering(self, **options: Any) -> Iterator[sa.Connection]:
+        """A transaction that may write, but not what caches read: the revision stays."""
+        with self._in_words(), self.engine.connect() as connection:
+            connection = connection.execution_options(**{**self._writes, **options})
             with connection.begin():
                 yield connection
-                about = schema.about
-                connection.execute(sa.update(about).values(revision=about.c.revision + 1))
 
     def close(self) -> None:
-        """Let go of the file. What SQLite kept beside it (`-wal`, `-shm`) goes back into it."""
-        self._engine.dispose()
+        """Let go of it. What SQLite kept beside a file (`-wal`, `-shm`) goes back into it."""
+        self.engine.dispose()
 
     def kept_path(self, path: str | os.PathLike[str]) -> str:
         """How a path is written down: relative to the folder when below it, else absolute."""
         absolute = os.path.abspath(path)  # noqa: PTH100 (resolve() would follow links)
         below = os.path.join(self.folder, "")  # noqa: PTH118
-        if absolute.startswith(below):
+        if self.path is not None and absolute.startswith(below):
             return absolute[len(below) :].replace(os.sep, "/")
         return absolute
 
@@ -87,35 +112,23 @@ class Store:
         except IntegrityError:
             raise  # the schema stopped a mistake of ours, which is nobody's file's fault
         except DBAPIError as error:
-            raise UnusableCatalogue(f"{self.path}: {_why(str(error.orig))}") from error
+            raise UnusableCatalogue(f"{self.place}: {self._why(error.orig or error)}") from error
 
 
 def open_store(place: str | os.PathLike[str]) -> Store:
-    """Open the catalogue at `place`: a file's path, or its URL (`sqlite:///whales.db`).
+    """Open the catalogue at `place`; one of an older lay-out is brought up to date first.
+
+    Args:
+        place: a file's path or URL (`sqlite:///whales.db`), or a database's
+            (`postgresql://me@host/team`, with `?schema=whales` where it holds several catalogues).
 
     Raises:
         UnusableCatalogue: nothing there, or something else, or of a newer Resight, or not ours
-            to read.
+            to read; a server that does not answer or does not let us in.
     """
-    path = _file(place)
-    if path.is_dir():
-        raise UnusableCatalogue(f"{path}: is a folder; name the catalogue's file in it")
-    if not path.exists():
-        raise UnusableCatalogue(
-            f"{path}: there is no catalogue here; to make one, enrol a first photo with --model "
-            "(in Python: open it with model= and create=True)"
-        )
+    store = _engine(place).connect(place, create=False)
     try:
-        with path.open("rb") as file:
-            start = file.read(16)
-    except OSError as error:
-        raise UnusableCatalogue(f"{path}: {error.strerror or error}") from error
-    if start and start != b"SQLite format 3\x00":
-        raise UnusableCatalogue(f"{path}: is not a catalogue but some other kind of file")
-    store = Store(path)
-    try:
-        with store.reading() as connection:
-            _check(connection, path)
+        _check(store)
     except BaseException:
         store.close()
         raise
@@ -128,31 +141,25 @@ def create_store(
     """Make a catalogue for one model, or open it when somebody was quicker.
 
     Args:
-        place: where; its folder must exist.
+        place: where, as for `open_store`; a file's folder must exist, and so must a database.
         model_id: of the model whose fingerprints it will hold.
         card: the model's card, as JSON.
         model_path: where the model's file is now.
 
     Raises:
-        UnusableCatalogue: no such folder, not ours to write in, or another kind of file there.
+        UnusableCatalogue: no such folder or database, not ours to write in, or another kind of
+            file or other tables there.
     """
-    path = _file(place)
-    if not path.parent.is_dir():
-        raise UnusableCatalogue(f"{path}: its folder does not exist; make it first")
-    if path.exists() and path.stat().st_size > 0:
-        try:
-            return open_store(path)
-        except _EmptyFile:
-            pass
-    store = Store(path)
+    engine = _engine(place)
+    store = engine.connect(place, create=True)
     try:
-        _use_wal(store)
-        with store.reading() as connection:
-            connection = connection.execution_options(resight_writes=True)
-            with connection.begin():
-                if not sa.inspect(connection).get_table_names():
+        try:
+            _check(store)
+        except NothingThere:
+            with store.altering() as connection:
+                if engine.prepare(connection, store):  # nobody was quicker
                     _lay_out(connection, store, model_id, card, model_path)
-                _check(connection, path)
+            _check(store)
     except BaseException:
         store.close()
         raise
@@ -165,72 +172,32 @@ def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
         yield values[start : start + 5000]
 
 
-class _EmptyFile(UnusableCatalogue):
-    """A database with nothing in it, such as an interrupted start leaves."""
-
-
-def _file(place: str | os.PathLike[str]) -> Path:
-    text = os.fspath(place)
-    if not text or "\0" in text:
-        raise UnusableCatalogue(f"{text!r} is not a file's name; give the catalogue's file")
-    if "://" not in text:
-        return Path(text).absolute()
-    try:
-        url = sa.make_url(text)
-    except sa.exc.ArgumentError as error:
-        raise UnusableCatalogue(f"{text}: is neither a path nor a database's URL") from error
-    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
-        shown = url.render_as_string(hide_password=True)
-        raise UnusableCatalogue(
-            f"{shown}: this version keeps a catalogue in an SQLite file; give its path"
-        )
-    return Path(url.database).absolute()
-
-
-def _prepare(connection: Any, record: object) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves; Python's own rules are patchy
-    connection.execute("PRAGMA foreign_keys = ON")
-
-
-def _begin(connection: sa.Connection) -> None:
-    # A writer queues for its turn at once: one that reads first and then wants to write can be
-    # refused however long it waits.
-    writes = connection.get_execution_options().get("resight_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _use_wal(store: Store) -> None:
-    """Let readers and a writer work at once (a file system that cannot keeps SQLite's default)."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            with closing(sqlite3.connect(store.path)) as connection:
-                connection.execute("PRAGMA journal_mode = WAL").fetchall()
-            return
-        except sqlite3.Error as error:
-            # SQLite does not wait its turn for this one.
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise UnusableCatalogue(f"{store.path}: {_why(str(error))}") from error
-            time.sleep(0.02)
-
-
-def _lay_out(
-    connection: sa.Connection,
-    store: Store,
-    model_id: str,
-    card: str,
-    model_path: Path,
-) -> None:
-    from importlib.metadata import version
-
-    now = datetime.now(UTC)
-    schema.metadata.create_all(connection)
-    connection.exec_driver_sql(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+def lay_out(connection: sa.Connection) -> None:
+    """Make the tables of an empty catalogue, without a row but the lay-out's number."""
+    schema.metadata.create_all(connection, checkfirst=False)
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"PRAGMA application_id = {schema.APPLICATION_ID}")
     connection.execute(
         sa.insert(schema.alembic_version).values(
             version_num=schema.version_text(schema.SCHEMA_VERSION)
         )
     )
+
+
+def _engine(place: str | os.PathLike[str]) -> Any:
+    """The module that knows what `place` names."""
+    from resight.catalogue import postgres, sqlite
+
+    return postgres if postgres.is_url(place) else sqlite
+
+
+def _lay_out(
+    connection: sa.Connection, store: Store, model_id: str, card: str, model_path: Path
+) -> None:
+    from importlib.metadata import version
+
+    now = datetime.now(UTC)
+    lay_out(connection)
     connection.execute(
         sa.insert(schema.models).values(
             id=model_id, card=card, path=store.kept_path(model_path), added_at=now
@@ -243,35 +210,20 @@ def _lay_out(
     )
 
 
-def _check(connection: sa.Connection, path: Path) -> None:
-    """Ours, and of a lay-out that we know."""
-    if connection.exec_driver_sql("PRAGMA application_id").scalar() != schema.APPLICATION_ID:
-        if not connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar():
-            raise _EmptyFile(f"{path}: is empty; enrolling a first photo with a model fills it")
-        raise UnusableCatalogue(f"{path}: is a database, but not a catalogue of Resight")
-    found = connection.scalar(sa.select(schema.alembic_version.c.version_num))
+def _check(store: Store) -> None:
+    """Ours, and of a lay-out that we know, if need be now."""
     known = schema.version_text(schema.SCHEMA_VERSION)
+    with store.reading() as connection:
+        _engine(store.place).check_ours(connection, store)
+        found = connection.scalar(sa.select(schema.alembic_version.c.version_num))
     if found is not None and found > known:
         raise UnusableCatalogue(
-            f"{path}: was written by a newer Resight (lay-out {found}, this one knows {known}); "
-            "upgrade Resight to open it"
+            f"{store.place}: was written by a newer Resight (lay-out {found}, this one knows "
+            f"{known}); upgrade Resight to open it"
         )
-    if found != known:
-        raise UnusableCatalogue(f"{path}: its lay-out {found!r} is unknown to this Resight")
+    if found in [schema.version_text(older) for older in range(1, schema.SCHEMA_VERSION)]:
+        from resight.catalogue.migrations import bring_up_to_date
 
-
-def _why(message: str) -> str:
-    """What SQLite says, in words that tell what to do."""
-    for sign, words in {
-        "locked": f"another program has held it for {PATIENCE_SECONDS} s; try again later",
-        "readonly": "cannot be written to: it or its folder is read-only; copy it to another",
-        "unable to open": "cannot be opened: it or its folder is read-only, or not yours to read",
-        "disk is full": "the disk is full; nothing was written",
-        "disk I/O error": "the disk refused (full or failing?); nothing was written",
-        "malformed": "is damaged (cut short, or not copied whole); take your backup",
-        "not a database": "is damaged or not a catalogue; take your backup",
-        "no such table": "is damaged: a table is missing; take your backup",
-    }.items():
-        if sign in message:
-            return words
-    return message
+        bring_up_to_date(store)
+    elif found != known:
+        raise UnusableCatalogue(f"{store.place}: its lay-out {found!r} is unknown to this Resight")

@@ -3,25 +3,47 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from resight.errors import ResightError, UnreadablePhoto
 
+if TYPE_CHECKING:
+    from resight.catalogue import Done
+    from resight.photos.photo import Photo
+
 LEARNING = ("torch", "torchvision", "fastai", "timm", "onnx", "onnxscript", "mlxtend")
 
 CatalogueFile = Annotated[
-    Path, typer.Argument(metavar="CATALOGUE", help="The catalogue's file, such as whales.db.")
+    str,  # a Path would spoil a URL
+    typer.Argument(
+        metavar="CATALOGUE",
+        help="The catalogue's file, such as whales.db, or its database's URL (postgresql://…).",
+    ),
 ]
 Photos = Annotated[list[Path], typer.Argument(metavar="PHOTO", help="Photos, or folders of them.")]
 MovedModel = Annotated[
     Path | None,
     typer.Option("--model", metavar="MODEL", help="The model's file, where it has been moved."),
+]
+
+Who = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Who does it; by default the computer's user.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+KnownPhotos = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PHOTO",
+        help="Photos of the catalogue, or folders of them; FILE@left,top,right,bottom is a part.",
+    ),
 ]
 
 
@@ -60,6 +82,24 @@ def check_output(path: Path, suffix: str) -> None:
         raise ResightError(f"{path}: its folder is not yours to write in; choose another")
 
 
+def photos_at(places: Sequence[Path]) -> list[Path]:
+    """The photos at these places; one that is missing beside others stays, to be passed over.
+
+    Raises:
+        ResightError: none of the places exists, or there are no photos.
+    """
+    from resight.photos import find_photos
+
+    there = [place for place in places if place.exists()]
+    missing = [place for place in places if not place.exists()]
+    return [*find_photos(there or places), *missing]
+
+
+def is_there(catalogue: str) -> bool:
+    """Whether a catalogue's file exists; of a database, only opening it tells."""
+    return "://" in catalogue or Path(catalogue).exists()
+
+
 def report(unreadable: Sequence[UnreadablePhoto]) -> None:
     """Name on stderr the photos that could not be read; the others have been dealt with."""
     for error in unreadable:
@@ -81,6 +121,46 @@ def photos_in_words(count: int) -> str:
     return "1 photo" if count == 1 else f"{count:,} photos"
 
 
+def counted(count: int, thing: str) -> str:
+    """1 group, 2 groups, …"""
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
 def wants_bar(count: int) -> bool:
     """Whether a progress bar is worth its flicker."""
     return count > 50 and sys.stderr.isatty()
+
+
+def known_photos(words: Sequence[str]) -> list[str | Photo]:
+    """Photos as they are named on the command line: FILE, or FILE@left,top,right,bottom."""
+    from resight.photos.photo import Photo
+
+    refs: list[str | Photo] = []
+    for word in words:
+        part = re.fullmatch(r"(.+)@(\d+),(\d+),(\d+),(\d+)", word, re.DOTALL)
+        if part is None or Path(word).exists():
+            refs.append(word)
+        else:
+            left, top, right, bottom = map(int, part.groups()[1:])
+            refs.append(Photo(Path(part[1]), box=(left, top, right, bottom)))
+    return refs
+
+
+def say_done(done: Done, catalogue: str, more: Sequence[str] = ()) -> None:
+    """Say what was done, what else there is to know of it, and how to take it back."""
+    typer.echo(f"{done.summary[:1].upper()}{done.summary[1:]}.")
+    for words in more:
+        typer.echo(words)
+    say_way_back(done.action, catalogue)
+
+
+def say_way_back(action: int | None, catalogue: str, steps: int = 1) -> None:
+    """Say how to take back an action, if there was one; or several, the last ones."""
+    if action is not None:
+        again = f", {steps} times (an individual each time)" if steps > 1 else ""
+        typer.echo(f"To take it back: resight undo {typed(catalogue)}{again}")
+
+
+def typed(catalogue: str) -> str:
+    """A catalogue for a command that may be typed; a URL stays out, as it may have a password."""
+    return "CATALOGUE" if "://" in catalogue else shlex.quote(catalogue)

@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from resight.commands.common import CatalogueFile, Photos, photos_in_words, report, wants_bar
+from resight.commands.common import (
+    CatalogueFile,
+    Photos,
+    Who,
+    is_there,
+    photos_at,
+    photos_in_words,
+    report,
+    say_way_back,
+    wants_bar,
+)
 from resight.errors import UnreadablePhoto
 
 
@@ -23,25 +33,27 @@ def enrol(
     encounter: Annotated[
         str | None, typer.Option(help="A name for the time and place they were taken at.")
     ] = None,
+    even_junk: Annotated[
+        bool, typer.Option("--even-junk", help="Take back in what somebody has said is junk.")
+    ] = False,
+    who: Who = None,
 ) -> None:
     """Give photos a name in a catalogue.
 
     One photo is enough. A catalogue that is not there yet is made with --model, and keeps to
-    that model.
+    that model. Photos that have been added without a name get this one.
 
     \b
     Examples:
       resight enrol whales.db Luna luna-1.jpg luna-2.jpg --model whales.onnx
       resight enrol whales.db Milo photos/milo/
     """
-    from resight.photos import find_photos
-
-    paths = find_photos(photos)
+    paths = photos_at(photos)
     from resight.catalogue import Catalogue
 
     unreadable: Sequence[UnreadablePhoto] = ()
     vectors = None
-    if model is not None and not catalogue.exists():
+    if model is not None and not is_there(catalogue):
         # Whatever is wrong with the name or the photos must not leave an empty catalogue.
         from resight.catalogue.checks import checked_name, none_readable
         from resight.fingerprint import Fingerprinter
@@ -56,8 +68,19 @@ def enrol(
         paths = [paths[place] for place in found.index]
     with Catalogue.open(catalogue, model=model, create=model is not None) as book:
         done = book.enrol(
-            name, paths, vectors=vectors, encounter=encounter, progress=wants_bar(len(paths))
+            name,
+            paths,
+            vectors=vectors,
+            encounter=encounter,
+            even_junk=even_junk,
+            who=who,
+            progress=wants_bar(len(paths)),
         )
     report([*unreadable, *done.unreadable])
-    before = f" ({done.already:,} there before)" if done.already else ""
-    typer.echo(f"{done.individual}: {photos_in_words(done.added)} enrolled{before} in {catalogue}")
+    did = [f"{photos_in_words(done.added)} enrolled"] if done.added or not done.named else []
+    did += [f"{photos_in_words(done.named)} named"] if done.named else []
+    before = done.already - done.named
+    there = f" ({before:,} there before)" if before else ""
+    moved = f"; {done.moved:,} found at a new place" if done.moved else ""
+    typer.echo(f"{done.individual}: {', '.join(did)}{there} in {catalogue}{moved}")
+    say_way_back(done.action, catalogue)

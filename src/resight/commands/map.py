@@ -65,6 +65,6 @@ def draw(
         path=out,
         queries=None if queries is None else drawn.place(queries),
         query_labels=asked,
-        title=catalogue.stem,
+        title=Path(catalogue).stem,
     )
     typer.echo(f"Wrote {out}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -30,6 +31,10 @@ def train(
     pretrained: Annotated[
         bool, typer.Option("--pretrained", help="Begin from published weights (a download).")
     ] = False,
+    loss: Annotated[
+        Literal["triplet", "soft-triplet", "supcon", "arcface"] | None,
+        typer.Option(help="Default: what was measured to be best for photos like these."),
+    ] = None,
     networks: Annotated[
         int, typer.Option(min=1, max=16, help="Train so many, and ask them together.")
     ] = 1,
@@ -49,6 +54,11 @@ def train(
 
     The photos lie in one folder per individual. A training that was stopped goes on where it
     was when the same command is given again.
+
+    What it reached is said at the end, of photos that were kept back (--valid-share): R@1, the
+    share whose nearest photo shows the same individual, and mAP, how high all of them rank. Keep
+    some individuals out of PHOTOS altogether, to calibrate with later: resight calibrate needs
+    photos that the model was not trained on.
 
     --networks and --looks cost as many times the time, and hold better for individuals that
     were not there in training.
@@ -88,6 +98,7 @@ def train(
         dim=dim,
         epochs=epochs,
         pretrained=pretrained,
+        loss=loss,
         networks=networks,
         looks=looks,
         valid_share=valid_share,
@@ -96,3 +107,22 @@ def train(
     )
     reached = ", ".join(f"{name} {value:.3g}" for name, value in card.metrics.items())
     typer.echo(f"Wrote {out}" + (f" ({reached})" if reached else ""))
+    if "R@1" in card.metrics:
+        typer.echo(
+            "R@1: of the photos kept back, the share whose nearest photo shows the same "
+            "individual. mAP: how high all photos of the same individual rank; 1 is first of all."
+        )
+    counts = Counter(photo.individual for photo in found).values()
+    if at_chance(card.metrics.get("R@1"), max(counts) / sum(counts)):
+        typer.echo(
+            f"Warning: R@1 {card.metrics['R@1']:.3g} is little better than chance (always naming "
+            f"the commonest individual is right in {max(counts) / sum(counts):.3g}): this model "
+            "hardly tells them apart. Try more photos of each, more --epochs, --pretrained, or "
+            "another --body and --size.",
+            err=True,
+        )
+
+
+def at_chance(recall: float | None, commonest: float) -> bool:
+    """Whether R@1 does not clear the share of the commonest individual by a tenth of the rest."""
+    return recall is not None and recall < commonest + 0.1 * (1 - commonest)

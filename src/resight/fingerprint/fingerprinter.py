@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sized
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,11 @@ from PIL import Image
 from resight.errors import UnreadablePhoto, UnusableModel
 from resight.fingerprint.model import INPUT, OUTPUT, Card, Model, load_model
 from resight.photos.decode import Pixels, Source
+from resight.photos.photo import Photo
 from resight.photos.stream import Chunk, fitted_chunks, progress_bar
+
+# Whether to show a bar on stderr; or what to call with each number done, for a bar of the caller's.
+Progress = bool | Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -77,17 +81,18 @@ class Fingerprinter:
         return self.model.card.dim
 
     def __call__(
-        self, photos: Iterable[Source] | Source, *, progress: bool = False
+        self, photos: Iterable[Source | Photo] | Source | Photo, *, progress: Progress = False
     ) -> Fingerprints:
         """Fingerprint photos.
 
         Decoding runs in threads while the network computes, a bounded number of photos ahead.
 
         Args:
-            photos: paths, PIL images and arrays (see `read_image`), mixed as they come, from a list
-                or a generator; or one of them alone. One array (n, H, W) or (n, H, W, C) is a stack
-                of n pictures; uint8 of the model's size it goes straight to the network.
-            progress: show a bar on stderr.
+            photos: paths, PIL images and arrays (see `read_image`) and `Photo`s (whose box is cut
+                out), mixed as they come, from a list or a generator; or one of them alone. One
+                array (n, H, W) or (n, H, W, C) is a stack of n pictures; uint8 of the model's size
+                it goes straight to the network.
+            progress: show a bar on stderr; or what to call with each number done.
 
         Returns:
             Fingerprints of all photos that could be read. The others are reported, not raised.
@@ -95,7 +100,7 @@ class Fingerprinter:
         Raises:
             UnusableModel: the model cannot compute, or what it gives are not unit vectors.
         """
-        if isinstance(photos, str | os.PathLike | Image.Image) or (
+        if isinstance(photos, str | os.PathLike | Image.Image | Photo) or (
             isinstance(photos, np.ndarray) and photos.ndim == 2
         ):
             photos = [photos]
@@ -103,7 +108,13 @@ class Fingerprinter:
         vectors: list[NDArray[np.float32]] = []
         index: list[NDArray[np.int64]] = []
         unreadable: list[UnreadablePhoto] = []
-        bar = progress_bar("Fingerprinting", total) if progress else nullcontext(lambda done: None)
+        bar: AbstractContextManager[Callable[[int], None]]
+        if callable(progress):
+            bar = nullcontext(progress)
+        elif progress:
+            bar = progress_bar("Fingerprinting", total)
+        else:
+            bar = nullcontext(lambda done: None)
         with bar as advance:
             for batch in self._batches(photos):
                 if len(batch.index):
@@ -117,7 +128,7 @@ class Fingerprinter:
             tuple(unreadable),
         )
 
-    def _batches(self, photos: Iterable[Source]) -> Iterator[Chunk]:
+    def _batches(self, photos: Iterable[Source | Photo]) -> Iterator[Chunk]:
         card = self.card
         if isinstance(photos, np.ndarray) and (stack := _as_pixels(photos, card)) is not None:
             for first in range(0, len(stack), self.batch_size):
@@ -126,7 +137,10 @@ class Fingerprinter:
             return
         gathered: list[Chunk] = []
         chunks = fitted_chunks(
-            ((photo, None) for photo in photos),
+            (
+                (photo.path, photo.box) if isinstance(photo, Photo) else (photo, None)
+                for photo in photos
+            ),
             size=card.size,
             channels=card.channels,
             fit=card.fit,

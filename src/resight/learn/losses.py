@@ -14,54 +14,38 @@ earlier embeddings to compare with: see `resight.learn.memory`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from resight.learn.gradient import attach, unit_rows
+from resight.learn.distances import (
+    DISTANCES,
+    SCALE,
+    Distance,
+    Memory,
+    Mined,
+    between,
+    compared,
+    pairwise_distance,
+)
+from resight.learn.gradient import attach
 from resight.learn.mining import MINE, MININGS, Mining, Rows, rows_of
+from resight.learn.supcon import SupConLoss
 
-Distance = Literal["squared", "cosine"]
+__all__ = [
+    "DISTANCES",
+    "ContrastiveLoss",
+    "Distance",
+    "Memory",
+    "Mined",
+    "SupConLoss",
+    "TripletLoss",
+    "pairwise_distance",
+]
 
-DISTANCES: tuple[Distance, ...] = ("squared", "cosine")
-
-# Embeddings (M, D) and labels (M,) of photos outside the batch.
-Memory = tuple[Tensor, Tensor]
 RowsOf = Iterator[tuple[slice, Rows]]
-
-
-@dataclass(frozen=True, slots=True)
-class Mined:
-    """What the last batch gave, for whoever watches a training: `loss.mined`.
-
-    Attributes:
-        terms: () int64, how many triplets (for `ContrastiveLoss`, pairs) the batch held; 0 says
-            that no photo of it had both a positive and a negative.
-        active: () int64, how many of them had a loss above zero.
-    """
-
-    terms: Tensor
-    active: Tensor
-
-
-def pairwise_distance(embeddings: Tensor, kind: Distance = "squared") -> Tensor:
-    """Distances between all rows, after bringing them to unit length.
-
-    Args:
-        embeddings: (B, D) floats of any length; half precision is computed in float32.
-        kind: "squared" Euclidean, |a − b|² = 2 − 2·cos, in [0, 4]; or "cosine", 1 − cos, in
-            [0, 2].
-
-    Returns:
-        (B, B) distances, float32 or float64.
-    """
-    if kind not in DISTANCES:
-        raise ValueError(f"distance is one of {DISTANCES}, not {kind!r}")
-    unit, _ = unit_rows(embeddings)
-    return _between(unit, unit, kind)
 
 
 class TripletLoss(nn.Module):
@@ -139,9 +123,9 @@ class TripletLoss(nn.Module):
         Returns:
             A scalar, float32 or float64.
         """
-        unit, columns, column_labels = _compared(embeddings, labels, memory)
+        unit, columns, column_labels = compared(embeddings, labels, memory)
         with torch.no_grad():
-            rows = rows_of(unit, labels, columns, column_labels, _SCALE[self.distance])
+            rows = rows_of(unit, labels, columns, column_labels, SCALE[self.distance])
             add_up = self._every if self.mining == "all" else self._chosen
             value, by_cosine = add_up(rows, unit, len(columns))
         return attach(value, embeddings, by_cosine, columns)
@@ -162,7 +146,7 @@ class TripletLoss(nn.Module):
         self.mined = Mined((gap != -torch.inf).sum(), pulling.new_tensor(active))
         anchor = pulling % len(unit)
         positive, negative = positive.index_select(0, pulling), negative.index_select(0, pulling)
-        slope = slope.index_select(0, pulling) * (_SCALE[self.distance] / max(1, active))
+        slope = slope.index_select(0, pulling) * (SCALE[self.distance] / max(1, active))
         by_cosine = torch.sparse_coo_tensor(
             torch.stack(
                 [
@@ -192,7 +176,7 @@ class TripletLoss(nn.Module):
                 weights[part].scatter_add_(1, positive[:, None], -slope.sum(1, keepdim=True))
         self.mined = Mined(terms, active)
         count = active.clamp(min=1)
-        return total / count, weights.mul_(_SCALE[self.distance] / count)
+        return total / count, weights.mul_(SCALE[self.distance] / count)
 
     def _term(self, gap: Tensor) -> tuple[Tensor, Tensor]:
         """Value and derivative of a term by d_ap − d_an."""
@@ -231,9 +215,9 @@ class ContrastiveLoss(nn.Module):
 
     def forward(self, embeddings: Tensor, labels: Tensor, memory: Memory | None = None) -> Tensor:
         """The loss of one batch: (B, D) embeddings and (B,) integer labels to a scalar."""
-        unit, columns, column_labels = _compared(embeddings, labels, memory)
+        unit, columns, column_labels = compared(embeddings, labels, memory)
         with torch.no_grad():
-            squared = _between(unit, columns, "squared")
+            squared = between(unit, columns, "squared")
             same = labels[:, None] == column_labels
             positive = same.clone().fill_diagonal_(False)
             # The derivative of (margin − √s)² has √s below it; 1e-3 keeps it finite.
@@ -244,81 +228,8 @@ class ContrastiveLoss(nn.Module):
             value = value + lack.square().sum() / pushed.clamp(min=1)
             by_cosine = lack / apart / pushed.clamp(min=1) - positive / pulled.clamp(min=1)
         self.mined = Mined(positive.sum() + (~same).sum(), pulled + pushed)
-        return attach(value, embeddings, by_cosine.mul_(_SCALE["squared"]), columns)
+        return attach(value, embeddings, by_cosine.mul_(SCALE["squared"]), columns)
 
     def extra_repr(self) -> str:
         """What `print(loss)` shows."""
         return f"margin={self.margin!r}"
-
-
-class SupConLoss(nn.Module):
-    """Supervised contrastive loss: each photo must pick its individual's others out of the batch.
-
-    With cosines s, the term of an anchor i is the mean over its positives p of
-    −log(exp(s_ip / T) / Σ_a exp(s_ia / T)), the sum over all photos a of the batch but i. It needs
-    no mining, as the softmax itself weighs the nearest negatives most. The loss is the mean over
-    anchors with a positive; without any it is 0, with a gradient of zeros.
-
-    Args:
-        temperature: T; the lower, the more the nearest negatives count.
-
-    References:
-        Khosla et al.: Supervised Contrastive Learning, NeurIPS 2020 (L_out).
-    """
-
-    def __init__(self, temperature: float = 0.1) -> None:
-        super().__init__()
-        if not temperature > 0:
-            raise ValueError(f"temperature must be above zero, and is {temperature}")
-        self.temperature = temperature
-        self.mined: Mined | None = None
-
-    def forward(self, embeddings: Tensor, labels: Tensor, memory: Memory | None = None) -> Tensor:
-        """The loss of one batch: (B, D) embeddings and (B,) integer labels to a scalar."""
-        unit, columns, column_labels = _compared(embeddings, labels, memory)
-        cosine = 1 - _between(unit, columns, "cosine")
-        positive = (labels[:, None] == column_labels).fill_diagonal_(False)
-        itself = torch.zeros_like(positive).fill_diagonal_(True)
-        scaled = (cosine / self.temperature).masked_fill(itself, -torch.inf)
-        surprise = scaled.logsumexp(1, keepdim=True) - scaled
-        count = positive.sum(1)
-        anchors = (count > 0).sum()
-        self.mined = Mined(anchors, anchors)
-        # A photo alone in its batch has a surprise of −inf − (−inf); `where` keeps NaN out.
-        terms = torch.where(positive, surprise, 0).sum(1) / count.clamp(min=1)
-        return terms.sum() / anchors.clamp(min=1)
-
-    def extra_repr(self) -> str:
-        """What `print(loss)` shows."""
-        return f"temperature={self.temperature!r}"
-
-
-_SCALE: dict[Distance, float] = {"squared": 2.0, "cosine": 1.0}
-
-
-def _between(unit: Tensor, columns: Tensor, kind: Distance) -> Tensor:
-    """Distances between rows of unit length; not in half precision, even under autocast."""
-    with torch.autocast(unit.device.type, enabled=False):
-        return torch.addmm(unit.new_tensor(_SCALE[kind]), unit, columns.T, alpha=-_SCALE[kind])
-
-
-def _compared(
-    embeddings: Tensor, labels: Tensor, memory: Memory | None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The anchors, and with their labels the columns they are compared with: themselves first."""
-    _check(embeddings, labels)
-    unit, _ = unit_rows(embeddings)
-    if memory is None or not len(memory[0]):
-        return unit, unit, labels
-    further, _ = unit_rows(memory[0].detach())
-    return unit, torch.cat([unit, further.to(unit.dtype)]), torch.cat([labels, memory[1]])
-
-
-def _check(embeddings: Tensor, labels: Tensor) -> None:
-    if embeddings.ndim != 2 or labels.ndim != 1 or len(embeddings) != len(labels):
-        raise ValueError(
-            "a loss takes embeddings (B, D) and labels (B,), "
-            f"not {tuple(embeddings.shape)} and {tuple(labels.shape)}"
-        )
-    if len(labels) == 0:
-        raise ValueError("a loss needs at least one photo; the batch is empty")

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ from resight.photos.photo import Photo
 from resight.photos.sources import check_trainable, load_pixels, photos_by_individual
 
 Kind = Literal["drawings", "photos"]
+LossName = Literal["triplet", "soft-triplet", "supcon", "arcface"]
 
 # The digits' recipe, as measured (benchmarks/RESULTS.md).
 STEPS = 700
@@ -94,6 +95,7 @@ class Plan:
     size: int
     channels: int
     dim: int
+    loss: LossName
     epochs: int
     photos: int
     individuals: int
@@ -110,6 +112,7 @@ def train_folder(
     dim: int = 128,
     epochs: int | None = None,
     pretrained: bool = False,
+    loss: LossName | None = None,
     networks: int = 1,
     looks: bool = False,
     valid_share: float = 0.2,
@@ -129,6 +132,9 @@ def train_folder(
         out: the model file to write, `NAME.onnx`.
         body, size, channels, dim, pretrained: see `create_embedder`.
         epochs: passes over the photos.
+        loss: "triplet" (semi-hard), "soft-triplet" (batch-hard, soft margin), "supcon", "arcface".
+            Default, as measured (docs/comparison.md): drawings take "supcon"; photographs "arcface"
+            on a pretrained body, "triplet" from scratch.
         networks: how many to train, one after another, and ask together (`Ensemble`).
         looks: look five times at every photo (`Views`).
         valid_share: what is held back, in [0, 0.5].
@@ -143,6 +149,8 @@ def train_folder(
     """
     out = Path(out)
     _check_options(out, size, channels, epochs, valid_share, seed)
+    if loss not in (None, *get_args(LossName)):
+        raise ResightError(f"{loss!r} is no loss here; take one of {', '.join(get_args(LossName))}")
     if networks < 1:
         raise ResightError(f"{networks} networks cannot be trained; give 1 or more")
     photos = photos_by_individual(root, min_individuals=2)
@@ -170,15 +178,22 @@ def train_folder(
         size=size,
         channels=channels,
         dim=dim,
+        loss=loss or _default_loss(kind, pretrained),
         epochs=epochs or int(np.clip(round(STEPS / per_epoch), 2, 60)),
         photos=len(everything),
         individuals=len(everything.names),
         held_back=len(everything) - len(train),
     )
+    if plan.kind == "drawings" and plan.loss == "arcface":
+        raise ResightError(
+            "ArcFace knows the individuals it is given, and drawings are trained with virtual "
+            "ones; take another loss"
+        )
     if progress:
         _tell(
             f"{plan.photos} photos of {plan.individuals} individuals, {plan.held_back} held back; "
-            f"trained as {plan.kind}, {size}×{size}, body {plan.body}, {plan.epochs} epochs"
+            f"trained as {plan.kind}, {size}×{size}, body {plan.body}, loss {plan.loss}, "
+            f"{plan.epochs} epochs"
         )
     augment: list[Augment] = glyph_augmentation(train) if kind == "drawings" else [Warp()]
     states = [
@@ -197,7 +212,7 @@ def train_folder(
             body=plan.body,
             dim=dim,
             pretrained=pretrained,
-            loss=SupConLoss(TEMPERATURE) if kind == "drawings" else TripletLoss(),
+            loss=_loss(plan.loss, individuals=len(train.names), dim=dim),
             individuals=individuals,
             photos=per_individual,
             augment=augment,
@@ -268,6 +283,24 @@ def _fit_epochs(
     mine = [*cbs, Told()] if progress else list(cbs)
     with learn.removed_cbs(list(learn._grab_cbs(ProgressCallback))), learn.no_logging():
         learn.fit_one_cycle(epochs, rate, cbs=mine)
+
+
+def _default_loss(kind: Kind, pretrained: bool) -> LossName:
+    if kind == "drawings":
+        return "supcon"
+    return "arcface" if pretrained else "triplet"
+
+
+def _loss(name: LossName, *, individuals: int, dim: int) -> Loss:
+    if name == "triplet":
+        return TripletLoss()
+    if name == "soft-triplet":
+        return TripletLoss("hard", "soft")
+    if name == "supcon":
+        return SupConLoss(TEMPERATURE)
+    from pytorch_metric_learning.losses import ArcFaceLoss
+
+    return ArcFaceLoss(individuals, dim, margin=20, scale=32)
 
 
 def _figures(network: Ensemble | Views, valid: PhotoSet) -> dict[str, float]:

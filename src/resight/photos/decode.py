@@ -245,7 +245,10 @@ def _in_words(error: Exception) -> str:
     if isinstance(error, PermissionError):
         return "no permission to read it"
     if isinstance(error, UnidentifiedImageError):
-        return "not a picture, or of a kind that is not read (PNG, JPEG, TIFF, WebP, GIF, BMP are)"
+        return (
+            "not a picture, or of a kind that is not read (PNG, JPEG, TIFF, WebP, GIF, BMP, PNM, "
+            "JPEG 2000 and AVIF are)"
+        )
     if isinstance(error, Image.DecompressionBombError):
         return f"more pixels than the {MAX_PIXELS:,} that are read; make it smaller"
     if isinstance(error, MemoryError):

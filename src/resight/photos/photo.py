@@ -19,6 +19,10 @@ class Photo:
         side: which side of the body it shows, in the catalogue's own words ("left", "tail", …).
         box: (left, top, right, bottom) in pixels of the upright picture, where the individual is
             only a part of it; right and bottom are exclusive.
+        place: where it was taken, in words.
+        observer: who took it.
+        latitude: degrees, WGS 84, north positive.
+        longitude: degrees, WGS 84, east positive.
     """
 
     path: Path
@@ -27,3 +31,7 @@ class Photo:
     date: datetime | None = None
     side: str | None = None
     box: tuple[int, int, int, int] | None = None
+    place: str | None = None
+    observer: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None

@@ -1,0 +1,41 @@
+"""`resight individuals`."""
+
+from __future__ import annotations
+
+import json
+
+import typer
+
+from resight.commands.common import AsJson, CatalogueFile, one_line, photos_in_words, typed
+
+
+def individuals(catalogue: CatalogueFile, as_json: AsJson = False) -> None:
+    """List everybody, with the number of their photos.
+
+    And with what is written down of them.
+
+    \b
+    Examples:
+      resight individuals whales.db
+      resight individuals whales.db --json
+    """
+    from resight.catalogue import Catalogue
+
+    with Catalogue.open(catalogue) as book:
+        everybody, unnamed = book.individuals(), len(book.unnamed())
+    if as_json:
+        found = [
+            {"name": one.name, "photos": one.photos, "notes": one.notes, "fields": {**one.fields}}
+            for one in everybody
+        ]
+        typer.echo(json.dumps(found, indent=2))
+        return
+    for one in everybody:
+        fields = "".join(f"  {key}: {value}" for key, value in one.fields.items())
+        notes = f"  {one_line(one.notes)}" if one.notes else ""
+        count = photos_in_words(one.photos) if one.photos else "no photos"
+        typer.echo(f"{one.name}  ({count}){fields}{notes}")
+    typer.echo(f"{len(everybody):,} in {catalogue}; {photos_in_words(unnamed)} without a name.")
+    if any(not one.photos for one in everybody):
+        way = f"resight merge {typed(catalogue)} NAME --into OTHER"
+        typer.echo(f"Who has no photos is let go of with: {way}")
