@@ -4,10 +4,10 @@ An environment of its own is made, with the package and its core dependencies al
 """
 
 import os
+import resource
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -116,7 +116,9 @@ def test_it_starts_within_a_second(programs: Path, tmp_path: Path, tiny_model: P
     ):
         times = []
         for _ in range(5):
-            start = time.perf_counter()
+            # Processor time: others may be busy on this machine.
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
             run(programs, *words)
-            times.append(time.perf_counter() - start)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
         assert min(times) < 1, words
