@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from resight.evaluate.few_shot import n_way_k_shot
 from resight.learn.data import PhotoSet
+from resight.learn.learner import embed
 from resight.learn.train import STEPS, train_digits
 from resight.learn.views import Views
 from resight.photos.digits import Digits
@@ -72,10 +73,7 @@ def main() -> None:
         seconds = time.perf_counter() - begun
         found = []
         for network in (learn.model, Views(learn.model)):
-            learn.model.eval()
-            with torch.inference_mode():
-                pixels = torch.from_numpy(others.pixels[out])[:, None]
-                vectors = torch.cat([network(some) for some in pixels.split(256)]).numpy()
+            vectors = embed(network, torch.from_numpy(others.pixels[out])[:, None]).numpy()
             few = n_way_k_shot(
                 vectors,
                 others.labels[out],

@@ -15,6 +15,7 @@ import torch
 from pytorch_metric_learning.losses import ArcFaceLoss
 from torch import Tensor, nn
 
+from resight.learn.guards import collapses
 from resight.learn.learner import Loss
 from resight.learn.losses import ContrastiveLoss, SupConLoss, TripletLoss
 
@@ -59,14 +60,10 @@ class LedInHard(nn.Module):
     def __init__(self, margin: float) -> None:
         super().__init__()
         self.hard, self.semihard = TripletLoss("hard", margin), TripletLoss("semihard", margin)
-        self.margin = margin
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         value = self.hard(embeddings, labels)
-        mined = self.hard.mined
-        if mined is not None and value * mined.active > self.margin * mined.terms:
-            return self.semihard(embeddings, labels)
-        return value
+        return self.semihard(embeddings, labels) if collapses(self.hard, value) else value
 
 
 METHODS = [

@@ -17,6 +17,7 @@ from resight.evaluate.open_set import open_set_figures
 from resight.evaluate.protocols import nearest_photos, open_set
 from resight.learn.data import PhotoLoader, PhotoSet
 from resight.learn.embedder import create_embedder
+from resight.learn.learner import embed
 from resight.learn.sampler import PKSampler
 from resight.learn.virtual import TURNS, VirtualIndividuals, distinct_turns, glyph_augmentation
 from resight.photos.digits import embedded_digits
@@ -82,12 +83,10 @@ class DigitsTask:
         loss = method.make(knob, TURNS * count)
         trained = learn(net, loss, batches, steps=steps, rate=rate)
 
-        def embed(at: NDArray[np.int64]) -> Vectors:
-            with torch.no_grad():
-                pixels = torch.from_numpy(self.pixels[at])[:, None]
-                return torch.cat([net(part) for part in pixels.split(512)]).numpy()
+        def of(at: NDArray[np.int64]) -> Vectors:
+            return embed(net, torch.from_numpy(self.pixels[at])[:, None]).numpy()
 
-        return Model(embed, trained)
+        return Model(of, trained)
 
     def watch(self, model: Model) -> tuple[float, float | None]:
         """The share of right answers on letters of no alphabet; there is no threshold."""

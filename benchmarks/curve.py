@@ -20,6 +20,7 @@ from fastai.callback.core import Callback
 from resight.evaluate.few_shot import n_way_k_shot, one_enrolled
 from resight.evaluate.metrics import retrieval
 from resight.learn.data import PhotoSet
+from resight.learn.learner import embed
 from resight.learn.train import train_digits
 from resight.learn.views import Views
 
@@ -63,11 +64,7 @@ def main() -> None:
             learn = train_digits(train, valid, steps=steps, seed=seed, progress=False, cbs=[clock])
             cells = [f"{clock.steps}", f"{seed}", f"{clock.spent:.0f} s"]
             for network in (learn.model, Views(learn.model)):
-                network.eval()
-                with torch.inference_mode():
-                    gallery, new = (
-                        torch.cat([network(some) for some in x.split(500)]).numpy() for x in looks
-                    )
+                gallery, new = (embed(network, x).numpy() for x in looks)
                 if network is learn.model:
                     cells.append(f"{retrieval(gallery, data.test_labels).rank_1}")
                 one = one_enrolled(

@@ -3,10 +3,12 @@
 import itertools
 import os
 import re
+import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -90,3 +92,26 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return str(tmp_path / "place.db")
     return request.getfixturevalue("postgres")
+
+
+@pytest.fixture(scope="session")
+def filled_herd(tmp_path_factory: pytest.TempPathFactory, tiny_rgb_model: Path) -> Path:
+    """A folder with a small catalogue, herd.db, and its photos; to be copied, not changed."""
+    pytest.importorskip("fastapi", reason="needs FastAPI (the review extra)")
+    import reviews
+
+    folder = tmp_path_factory.mktemp("herd")
+    reviews.fill(str(folder / "herd.db"), folder / "in", tiny_rgb_model)
+    return folder
+
+
+@pytest.fixture
+def review(tmp_path: Path, filled_herd: Path) -> Iterator[Any]:
+    """A review of a small catalogue, in a browser of its own: `reviews.Review`."""
+    import reviews
+
+    shutil.copytree(filled_herd, tmp_path, dirs_exist_ok=True)
+    place = str(tmp_path / "herd.db")
+    with reviews.open_review(place, tmp_path) as client:
+        reviews.at_the_page(client)
+        yield reviews.Review(client, place, tmp_path)

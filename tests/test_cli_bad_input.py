@@ -176,7 +176,7 @@ def test_photos_that_cannot_be_learned_from(here: Path) -> None:
         "empty": "no photos",
         "good/0-0.png": "a file, not a folder",
         "good": "in no individual's folder",
-        "one": "1 individual",
+        "one": "the same individual",
         "single": "one photo only",
     }.items():
         line = refuses(here, "train", place, "--out", "new.onnx", "--epochs", "1")

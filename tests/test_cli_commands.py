@@ -40,9 +40,9 @@ def book(tmp_path: Path, tiny_model: Path) -> Path:
 
 def test_all_commands_are_there() -> None:
     wanted = (
-        "add backup calibrate check demo describe doctor enrol export fingerprint group history "
-        "identify index individuals junk map merge move name not-same population redo "
-        "refingerprint rename split train undo"
+        "add backup calibrate check compare demo describe divide doctor enrol evaluate export "
+        "fingerprint group history identify index individuals inspect junk map merge move name "
+        "not-same population redo refingerprint rename review split train undo"
     )
     assert wanted.split() == COMMANDS
 

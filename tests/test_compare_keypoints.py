@@ -15,6 +15,7 @@ from PIL import Image
 from resight.compare import KeypointCache, Keypoints, find_keypoints
 from resight.compare import keypoints as module
 from resight.errors import UnreadablePhoto
+from resight.photos.content import content_hash
 from resight.photos.glyphs import draw_glyph
 from textures import texture
 
@@ -237,3 +238,50 @@ def test_threads_share_a_cache(photo: Path, tmp_path: Path) -> None:
         thread.join()
     assert len(found) == 6
     assert all(_same(found[0], other, 1e-3) for other in found)
+
+
+def test_upright_each_place_is_described_once_as_it_lies() -> None:
+    image = texture(5, side=256)
+    found, turning = find_keypoints(image, upright=True), find_keypoints(image)
+    assert (found.angles == 0).all()
+    rows = np.column_stack([found.places, found.sizes])
+    assert len(np.unique(rows, axis=0)) == len(found) > 100
+    assert len(found) < len(turning)
+    # The strongest are the same places, and SIFT's own description of them without a turn.
+    assert np.abs(found.places[0] - turning.places[0]).max() < 1e-3
+    x, y = map(float, found.places[0])
+    sift = cv2.SIFT_create(contrastThreshold=0.02)
+    points = [one for one in sift.detect(image, None) if np.allclose(one.pt, (x, y), atol=1e-3)]
+    points[0].angle = 0.0
+    _, described = sift.compute(image, points[:1])
+    share = described[0] / described[0].sum()
+    np.testing.assert_allclose(found.descriptors[0] ** 2, share, atol=1e-6)
+    assert len(find_keypoints(image, upright=True, most=7)) == 7
+    assert len(find_keypoints(np.zeros((90, 90), np.uint8), upright=True)) == 0
+
+
+def test_the_cache_tells_upright_from_turned(tmp_path: Path) -> None:
+    photo = tmp_path / "cow.png"
+    Image.fromarray(texture(6)).save(photo)
+    turned = KeypointCache(tmp_path / "kept").of(photo)
+    upright = KeypointCache(tmp_path / "kept", upright=True).of(photo)
+    assert (upright.angles == 0).all()
+    assert (turned.angles != 0).any()
+
+
+def test_a_known_file_is_not_opened_again_and_another_in_its_place_is_refused(
+    tmp_path: Path,
+) -> None:
+    photo = tmp_path / "cow.png"
+    Image.fromarray(texture(6)).save(photo)
+    content = content_hash(photo)
+    first = KeypointCache(tmp_path / "kept").of(photo, content=content)
+    photo.unlink()
+    again = KeypointCache(tmp_path / "kept").of(photo, content=content)
+    np.testing.assert_array_equal(again.places, first.places)
+    with pytest.raises(UnreadablePhoto, match="no such file"):
+        KeypointCache().of(photo, content=content)
+    Image.fromarray(texture(7)).save(photo)
+    with pytest.raises(UnreadablePhoto, match="another picture by now"):
+        KeypointCache(tmp_path / "new").of(photo, content=content)
+    assert len(KeypointCache(tmp_path / "new").of(photo)) > 50

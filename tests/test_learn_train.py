@@ -18,6 +18,7 @@ from resight.errors import ResightError
 from resight.fingerprint import Fingerprinter, load_model
 from resight.learn import PhotoSet, ReidLearner, TripletLoss
 from resight.learn import train as training
+from resight.learn.plan import hold_back
 from resight.learn.train import train_digits, train_folder
 from resight.photos.digits import embedded_digits
 
@@ -173,7 +174,7 @@ def test_the_state_of_another_training_is_not_overwritten(digits: Path, tmp_path
 def test_colour_photos_are_trained_as_photographs(tmp_path: Path) -> None:
     photos = made_up_photos(2, 4, size=(60, 80), channels=3)
     root = write_photos(tmp_path / "photos", photos, ".jpg")
-    card = train_folder(root, tmp_path / "m.onnx", epochs=1, progress=False)
+    card = train_folder(root, tmp_path / "m.onnx", epochs=1, pretrained=False, progress=False)
     assert (card.size, card.channels, card.body) == ((96, 96), 3, "resnet18")
     assert card.training["kind"] == "photos"
     assert card.training["held_back"] == 4
@@ -197,10 +198,10 @@ def test_figures_of_the_training_photos_are_not_told(
 def test_nobody_is_held_back_alone() -> None:
     photos = made_up_photos(2, 10)
     uneven = photos.take([*range(10), 10, 11])  # ten of one, two of the other
-    used, valid = training._hold_back(uneven, 0.2, 0)
+    used, valid = hold_back(uneven, 0.2, 0)
     assert valid is uneven
     assert used.tolist() == list(range(12))
-    used, valid = training._hold_back(photos, 0.2, 0)
+    used, valid = hold_back(photos, 0.2, 0)
     assert (len(used), len(valid)) == (16, 4)
     assert valid.labels.unique(return_counts=True)[1].tolist() == [2, 2]
 

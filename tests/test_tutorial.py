@@ -1,141 +1,47 @@
 """The tutorial holds no outputs, runs from top to bottom, and shows what it says."""
 
-import base64
-import io
-import json
 import re
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
-NOTEBOOK = Path(__file__).parents[1] / "tutorials" / "re-identify-a-star.ipynb"
+import notebooks
+from notebooks import FOLDER, Ran
+
+NOTEBOOK = FOLDER / "re-identify-a-star.ipynb"
 STEPS = re.compile(r"^STEPS = \d+", re.MULTILINE)
 GLYPHS_ASKED = 13
 FEW = 16  # one epoch of the tutorial's batches
 
 
-def _cells() -> list[dict[str, Any]]:
-    return json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
-
-
-def _sources(kind: str) -> list[str]:
-    return ["".join(cell["source"]) for cell in _cells() if cell["cell_type"] == kind]
-
-
 def test_notebook_is_committed_without_outputs() -> None:
-    notebook = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
-    assert set(notebook["metadata"]) == {"kernelspec", "language_info"}, "widgets or settings"
-    assert notebook["metadata"]["language_info"] == {"name": "python"}, "somebody's Python"
-    for cell in notebook["cells"]:
-        assert cell["metadata"] == {}, cell["id"]
-        if cell["cell_type"] == "code":
-            assert cell["outputs"] == [], f"{cell['id']} has outputs: clear them before a commit"
-            assert cell["execution_count"] is None, cell["id"]
+    notebooks.check_is_committed_without_outputs(NOTEBOOK)
 
 
 def test_notebook_is_valid_and_short() -> None:
-    nbformat = pytest.importorskip("nbformat", reason="needs the dev extra")
-    nbformat.validate(nbformat.read(NOTEBOOK, as_version=4))
-    assert len(_cells()) <= 60
-    assert len({cell["id"] for cell in _cells()}) == len(_cells())
+    notebooks.check_is_valid_and_short(NOTEBOOK)
 
 
 def test_every_chapter_of_the_contents_is_there_in_order() -> None:
-    first, *_ = _sources("markdown")
-    text = "\n".join(_sources("markdown"))
-    contents = re.findall(r"^(\d+)\. ", first, re.MULTILINE)
-    chapters = re.findall(r"^## (\d+)\. ", text, re.MULTILINE)
-    assert contents == chapters == [str(number) for number in range(1, 12)]
+    notebooks.check_chapters(NOTEBOOK, 11)
 
 
-def test_every_code_cell_is_followed_by_words() -> None:
-    kinds = [cell["cell_type"] for cell in _cells()]
-    silent = [
-        _cells()[place]["id"]
-        for place in range(2, len(kinds) - 1)  # after STEPS and the imports
-        if kinds[place] == kinds[place + 1] == "code"
-    ]
-    assert not silent
-
-
-def test_nothing_is_left_to_come() -> None:
-    text = "\n".join(_sources("markdown"))
-    assert not re.search(r"\btk\b|TODO|FIXME", text, re.IGNORECASE)
-    assert re.findall(r"\]\((?!https://)", text) == [], "a link that is not a web address"
-    assert len(re.findall(r"\]\(https://", text)) >= 12
-
-
-def test_names_no_place_of_one_machine() -> None:
-    for cell in _sources("code"):
-        assert not re.search(r"""["'](/|~|[A-Z]:\\)""", cell), cell
+def test_its_words_follow_every_cell_and_lead_somewhere() -> None:
+    notebooks.check_words(NOTEBOOK, links=12)
 
 
 def test_says_how_many_steps_in_one_place() -> None:
-    assert sum(len(STEPS.findall(cell)) for cell in _sources("code")) == 1
-
-
-class Ran:
-    """An executed notebook: what the cell that contains some code put out."""
-
-    def __init__(self, cells: list[Any]) -> None:
-        self.cells = [cell for cell in cells if cell.cell_type == "code"]
-
-    def outputs(self, code: str) -> list[Any]:
-        (cell,) = [cell for cell in self.cells if code in cell.source]
-        return list(cell.outputs)
-
-    def text(self, code: str) -> str:
-        return "".join(o.text for o in self.outputs(code) if o.output_type == "stream")
-
-    def html(self, code: str) -> str:
-        return "".join(o.get("data", {}).get("text/html", "") for o in self.outputs(code))
-
-    def pictures(self, code: str) -> list[np.ndarray]:
-        found = [o.get("data", {}).get("image/png") for o in self.outputs(code)]
-        return [
-            np.asarray(Image.open(io.BytesIO(base64.b64decode(png))).convert("L"))
-            for png in found
-            if png
-        ]
-
-    def number(self, code: str, pattern: str) -> float:
-        found = re.search(pattern, self.text(code))
-        assert found, f"{pattern} is not in what the cell with {code} prints: {self.text(code)}"
-        return float(found[1])
-
-    def table(self, code: str) -> list[list[str]]:
-        rows = re.findall(r"<tr.*?</tr>", self.html(code), re.DOTALL)
-        return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in rows]
+    cells = notebooks.sources_of(NOTEBOOK, "code")
+    assert sum(len(STEPS.findall(cell)) for cell in cells) == 1
 
 
 def _execute(folder: Path, steps: int | None) -> Ran:
-    for package in ("torch", "fastai", "mlxtend", "onnx"):
-        pytest.importorskip(package, reason="needs the train extra")
-    nbclient = pytest.importorskip("nbclient", reason="needs the dev extra")
-    nbformat = pytest.importorskip("nbformat", reason="needs the dev extra")
-    pytest.importorskip("ipykernel", reason="needs the dev extra")
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    for cell in notebook.cells:
-        if cell.cell_type == "code" and steps is not None:
-            cell.source = STEPS.sub(f"STEPS = {steps}", cell.source)
-    client = nbclient.NotebookClient(
-        notebook, timeout=900, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    return notebooks.execute(
+        NOTEBOOK,
+        folder,
+        lambda code: code if steps is None else STEPS.sub(f"STEPS = {steps}", code),
+        ("torch", "fastai", "mlxtend", "onnx"),
     )
-    client.execute()  # raises CellExecutionError where a cell fails
-    return Ran(notebook.cells)
-
-
-def _private(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No kernel, profile or style of the user's own; what is written stays in the folder."""
-    for name in ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
-        monkeypatch.setenv(name, str(folder / name.lower()))
-    monkeypatch.delenv("JUPYTER_PATH", raising=False)
-    monkeypatch.delenv("MPLBACKEND", raising=False)
-    (folder / "temporary").mkdir()
-    monkeypatch.setenv("TMPDIR", str(folder / "temporary"))
 
 
 def _check_what_does_not_hang_on_training(ran: Ran) -> None:
@@ -206,7 +112,7 @@ def _epochs(ran: Ran) -> list[dict[str, float]]:
 
 
 def test_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _private(tmp_path, monkeypatch)
+    notebooks.apart(tmp_path, monkeypatch)
     ran = _execute(tmp_path, FEW)
     _check_what_does_not_hang_on_training(ran)
     (epoch,) = _epochs(ran)
@@ -219,7 +125,7 @@ def test_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.slow
 def test_what_the_words_promise_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _private(tmp_path, monkeypatch)
+    notebooks.apart(tmp_path, monkeypatch)
     ran = _execute(tmp_path, None)
     _check_what_does_not_hang_on_training(ran)
     assert _epochs(ran)[-1]["R@1"] > 0.97

@@ -18,10 +18,13 @@ from resight.commands.backup import backup
 from resight.commands.calibrate import calibrate
 from resight.commands.check import check
 from resight.commands.common import say_error
+from resight.commands.compare import compare
 from resight.commands.demo import demo
 from resight.commands.describe import describe
+from resight.commands.divide import divide
 from resight.commands.doctor import doctor
 from resight.commands.enrol import enrol
+from resight.commands.evaluate import evaluate
 from resight.commands.export import export
 from resight.commands.fingerprint import fingerprint
 from resight.commands.group import group
@@ -29,6 +32,7 @@ from resight.commands.history import history
 from resight.commands.identify import identify
 from resight.commands.index import index
 from resight.commands.individuals import individuals
+from resight.commands.inspect import inspect
 from resight.commands.junk import junk
 from resight.commands.map import draw
 from resight.commands.merge import merge
@@ -39,6 +43,7 @@ from resight.commands.population import population
 from resight.commands.redo import redo
 from resight.commands.refingerprint import refingerprint
 from resight.commands.rename import rename
+from resight.commands.review import review
 from resight.commands.split import split
 from resight.commands.train import train
 from resight.commands.undo import undo
@@ -103,7 +108,10 @@ def _about(
 
 
 app.command()(demo)
+app.command()(inspect)
+app.command()(divide)
 app.command()(train)
+app.command()(evaluate)
 app.command()(fingerprint)
 app.command()(enrol)
 app.command()(add)
@@ -120,6 +128,8 @@ app.command()(redo)
 app.command()(history)
 app.command()(individuals)
 app.command()(identify)
+app.command()(review)
+app.command()(compare)
 app.command()(calibrate)
 app.command("map")(draw)
 app.command()(refingerprint)

@@ -19,11 +19,13 @@ class Match:
         path: the photo's file, absolute.
         distance: cosine distance 1 - cos to the query, in [0, 2]; 0 for equal fingerprints.
         individual: the name of who is on it.
+        photo: its number in the catalogue.
     """
 
     path: Path
     distance: float
     individual: str
+    photo: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Basis:
         at: when; None if never.
         old: the catalogue has since grown by more than a quarter: calibrate again.
         share_new: how often somebody new was expected.
+        closely: whether candidates were looked at closely, by keypoints.
     """
 
     calibrated: bool
@@ -82,6 +85,7 @@ class Basis:
     at: datetime | None
     old: bool
     share_new: float
+    closely: bool = False
 
     def words(self) -> str:
         """The same in a sentence."""
@@ -89,7 +93,7 @@ class Basis:
             rests = (
                 f"too few to tell: {self.resightings} encounters with somebody seen before"
                 if self.at
-                else "run resight calibrate"
+                else f"run resight calibrate{' --closely' * self.closely}"
             )
             return f"Not calibrated yet ({rests}); the probabilities are a guess."
         old = " The catalogue has grown since: calibrate again." if self.old else ""

@@ -11,11 +11,14 @@ import numpy as np
 import sqlalchemy as sa
 
 from resight.catalogue import schema
-from resight.catalogue.checks import content_hash
+from resight.catalogue.closely import MOST_LOOKED, Look, best_looks, nearest_rows
+from resight.catalogue.describe import settings_in
 from resight.catalogue.evidence import FEW, KEPT, Evidence, combined, evidence, nearest_few
 from resight.catalogue.refs import kept_box
 from resight.catalogue.search import Gallery, Vectors, Without, nearest_individuals
 from resight.catalogue.store import Store, chunks
+from resight.compare import Keypoints
+from resight.photos.content import content_hash
 from resight.photos.photo import Photo
 
 
@@ -31,6 +34,7 @@ class Query:
             individuals. None where it is the whole.
         side: which side it shows, where the catalogue's sides differ.
         junk: whether somebody has said that it is.
+        keypoints: of the photo, where it is looked at closely.
     """
 
     name: str
@@ -39,6 +43,7 @@ class Query:
     picture: str | None = None
     side: str | None = None
     junk: bool = False
+    keypoints: Keypoints | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,20 +79,30 @@ class Asked:
 
 
 def ask_each(
-    gallery: Gallery, vectors: Vectors, without: Without, *, top: int, photos_each: int
+    gallery: Gallery,
+    vectors: Vectors,
+    without: Without,
+    *,
+    top: int,
+    photos_each: int,
+    look: Look | None = None,
 ) -> Asked:
-    """Ask of each vector, float32 (q, dim), by itself; `Near`s in the order of `search`."""
+    """Ask of each vector, float32 (q, dim), by itself; `Near`s in the order of `search`.
+
+    With `look`, the nearest photos of every candidate are looked at closely, too.
+    """
     photos = np.bincount(gallery.codes, minlength=len(gallery.people) + 1)[1:]
     near: list[list[Near]] = []
     parts: list[Evidence] = []
     rows: list[int | None] = []
-    for found in nearest_individuals(
+    several = nearest_individuals(
         vectors,
         gallery,
         top=max(top, KEPT),
         photos_each=max(photos_each, FEW),
         without=without,
-    ):
+    )
+    for number, found in enumerate(several):
         near.append(
             [Near(one.individual_id, one.rows, one.distances, one.distances[0]) for one in found]
         )
@@ -97,21 +112,30 @@ def ask_each(
             places = np.searchsorted(gallery.people, [one.individual_id for one in kept])
             best = np.array([1 - one.distances[0] for one in kept])
             few = np.array([1 - one.distances[:FEW].mean() for one in kept])
+            nearest = [one.rows[:FEW] for one in kept]
+            closely = None if look is None else best_looks(look, number, nearest)[None]
             parts.append(
                 evidence(
                     best[None],
                     photos[places],
                     support=(few - best)[None],
                     individuals=len(gallery.people),
+                    closely=closely,
                 )[0]
             )
     return Asked(near, combined(parts) if parts else None, rows)
 
 
 def ask_together(
-    gallery: Gallery, vectors: Vectors, without: Without, *, top: int, photos_each: int
+    gallery: Gallery,
+    vectors: Vectors,
+    without: Without,
+    *,
+    top: int,
+    photos_each: int,
+    look: Look | None = None,
 ) -> Asked:
-    """Ask of all vectors, float32 (m, dim), at once: one question."""
+    """Ask of all vectors, float32 (m, dim), at once: one question; as `ask_each`."""
     count = len(vectors)
     # What one photo must not find, the others must not.
     photos = sorted({i for ids in without.photos or () for i in ids})
@@ -134,10 +158,24 @@ def ask_together(
     seen = np.isfinite(similarity)
     low = np.where(seen, similarity, np.inf).min(axis=0)
     similarity, support = np.where(seen, similarity, low), np.where(seen, support, 0.0)
-    found_here, _ = evidence(
-        similarity, lengths, support=support, individuals=len(gallery.people), keep=KEPT
-    )
     order = np.argsort(-similarity.mean(axis=0), kind="stable")[: max(top, KEPT)]
+    closely = np.zeros(similarity.shape)
+    if look is not None:
+        # Of many photos some speak for all.
+        some = np.unique(np.linspace(0, count - 1, min(count, MOST_LOOKED)).astype(int))
+        kept = order[:KEPT]
+        parts = [slice(a, a + n) for a, n in zip(starts.tolist(), lengths.tolist(), strict=True)]
+        for number in some.tolist():
+            rows_each = [nearest_rows(cells[number, parts[p]], flat[parts[p]]) for p in kept]
+            closely[:, kept] += best_looks(look, number, rows_each) / len(some)
+    found_here, _ = evidence(
+        similarity,
+        lengths,
+        support=support,
+        individuals=len(gallery.people),
+        closely=closely,
+        keep=KEPT,
+    )
     closest = cells.max(axis=0).astype(np.float64)
     near = []
     for place in order:
@@ -171,9 +209,9 @@ def known_queries(store: Store, sources: Sequence[Any], places: Sequence[int]) -
             files[number] = (os.fspath(source.path), kept_box(source), source.side)
     hashes = {path: content_hash(path) for path, _, _ in files.values()}
     rows: dict[str, list[Any]] = {}
-    photos, about = schema.photos, schema.about
+    photos = schema.photos
     with store.reading() as connection:
-        differ = connection.scalars(sa.select(about.c.settings)).one().get("sides_differ", False)
+        differ = settings_in(connection)["sides_differ"]
         for some in chunks(sorted({*hashes.values()})):
             for row in connection.execute(
                 sa.select(
@@ -204,6 +242,37 @@ def known_queries(store: Store, sources: Sequence[Any], places: Sequence[int]) -
             )
         )
     return queries
+
+
+def kept_queries(store: Store, ids: Sequence[int]) -> list[Query]:
+    """What the catalogue knows of its own photos, by their numbers, as they are asked about."""
+    photos = schema.photos
+    columns = photos.c["id", "content_hash", "box", "path", "side", "state"]
+    mine: dict[int, Any] = {}
+    pictures: dict[str, list[Any]] = {}
+    with store.reading() as connection:
+        differ = settings_in(connection)["sides_differ"]
+        for some in chunks(ids):
+            for row in connection.execute(sa.select(*columns).where(photos.c.id.in_(some))):
+                mine[row.id] = row
+        for keys in chunks(sorted({row.content_hash for row in mine.values() if row.box})):
+            for row in connection.execute(
+                sa.select(*columns).where(photos.c.content_hash.in_(keys), photos.c.state == "in")
+            ):
+                pictures.setdefault(row.content_hash, []).append(row)
+    return [
+        Query(
+            os.fspath(store.whole_path(row.path)),
+            [row.id],
+            [one.id for one in pictures.get(row.content_hash, ()) if one.box not in ("", row.box)]
+            if row.box
+            else [],
+            row.content_hash if row.box else None,
+            row.side if differ else None,
+            row.state == "junk",
+        )
+        for row in (mine[i] for i in ids)
+    ]
 
 
 def left_out(

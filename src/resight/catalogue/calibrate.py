@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from resight.catalogue.closely import Look
 from resight.catalogue.conformal import LEVELS, Promise, promise
 from resight.catalogue.decision import NEW, Parameters, Probabilities, fit, probabilities
 from resight.catalogue.evidence import Flags, Ints
@@ -37,6 +38,7 @@ class Calibration:
         newcomers: encounters that asked with their individual left out, or not yet known.
         encounters, individuals, photos: of the questions; `photos` are the labelled ones there are.
         trained_on: of those photos, how many the model was trained on; they asked nothing.
+        closely: whether candidates were looked at closely; then they are when anybody asks.
         forward: whether they were asked of what was known before, by date.
         expected: of recent encounters, how many were of somebody new and how many not, plus a half
             each (Jeffreys' prior); their ratio is the share that is expected.
@@ -51,6 +53,7 @@ class Calibration:
     individuals: int = 0
     photos: int = 0
     trained_on: int = 0
+    closely: bool = False
     forward: bool = False
     expected: tuple[float, float] = (0.5, 2.0)
     figures: dict[str, Any] = field(default_factory=dict)
@@ -101,6 +104,7 @@ def calibrate(
     share: float | None = None,
     since: np.datetime64 | None = None,
     seen: npt.NDArray[np.bool_] | None = None,
+    look: Look | None = None,
     seed: int = 0,
 ) -> Calibration:
     """Fit the decision on labelled photos and measure it across folds.
@@ -115,6 +119,7 @@ def calibrate(
         since: ask only with photos of this day or later, such as those that the model was not
             trained on.
         seen: bool (n,), which photos the model was trained on, where that is known.
+        look: looks at candidates closely, by positions in `vectors`; then so must whoever asks.
         seed: of the draws.
     """
     together = encounters_of(vectors, individuals, encounters, days)
@@ -126,9 +131,18 @@ def calibrate(
         share=max(expected[0] / sum(expected), LEAST_NEW if share is None else 0.0),
     )
     trained_on = 0 if seen is None else int(np.count_nonzero(seen))
-    questions = ask_itself(vectors, individuals, together, days, since=since, seen=seen, seed=seed)
+    questions = ask_itself(
+        vectors, individuals, together, days, since=since, seen=seen, look=look, seed=seed
+    )
+    closely = look is not None
     if questions is None:
-        return Calibration(begin, photos=len(vectors), trained_on=trained_on, expected=expected)
+        return Calibration(
+            begin,
+            photos=len(vectors),
+            trained_on=trained_on,
+            closely=closely,
+            expected=expected,
+        )
     begin = replace(begin, centre=questions.centre, scale=questions.scale)
     truth, weights, alone = questions.truth, questions.weights, questions.alone
     known = truth != NEW
@@ -139,6 +153,7 @@ def calibrate(
         "individuals": len(np.unique(questions.individual)),
         "photos": len(vectors),
         "trained_on": trained_on,
+        "closely": closely,
         "forward": questions.forward,
         "expected": expected,
     }

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from resight.catalogue import schema
 from resight.catalogue.answer import Basis
 from resight.catalogue.calibrate import Calibration, calibrate
+from resight.catalogue.closely import Closely
 from resight.catalogue.decision import Parameters
 from resight.catalogue.search import Gallery, Without, best_of_individuals
 from resight.catalogue.store import Store
@@ -58,6 +59,8 @@ def calibrate_catalogue(
     *,
     share: float | None = None,
     since: datetime | None = None,
+    closely: Closely | None = None,
+    progress: bool = False,
 ) -> Kept:
     """Calibrate on everything that has a name, and keep the result: whole, or not at all.
 
@@ -67,6 +70,8 @@ def calibrate_catalogue(
         model_id: whose fingerprints these are.
         share: how often somebody new is expected; judged from the past where None.
         since: ask only with photos taken then or later.
+        closely: looks at the candidates' photos by keypoints; then so does whoever asks.
+        progress: show a bar on stderr while the photos' keypoints are found.
 
     Raises:
         ResightError: a share outside 0 to 1, or nobody to tell apart.
@@ -92,6 +97,7 @@ def calibrate_catalogue(
         share=share,
         since=None if since is None else np.datetime64(since.replace(tzinfo=None), "D"),
         seen=trained,
+        look=None if closely is None else closely.among(gallery.photo_ids[rows], progress),
     )
     kept = Kept(made, datetime.now(UTC), gallery.history.revision)
     with store.altering() as connection:
@@ -107,10 +113,15 @@ def calibrate_catalogue(
     return kept
 
 
-def newest(store: Store, model_id: str) -> Kept | None:
+def newest(store: Store, model_id: str, closely: bool | None = None) -> Kept | None:
     """The calibration that counts: the newest of the model's that rests on enough; else the newest.
 
     So one that could not be made, for want of photos that may ask, costs none that was.
+
+    Args:
+        store: the open catalogue.
+        model_id: of the model.
+        closely: only those made looking closely, or only those made without.
     """
     table = schema.calibrations
     first = None
@@ -119,6 +130,8 @@ def newest(store: Store, model_id: str) -> Kept | None:
             sa.select(table).where(table.c.model_id == model_id).order_by(table.c.id.desc())
         ):
             kept = Kept(Calibration.from_dict(row.parameters, row.figures), row.at, row.revision)
+            if closely is not None and kept.calibration.closely != closely:
+                continue
             if kept.calibration.enough:
                 return kept
             first = first or kept

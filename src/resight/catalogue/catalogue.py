@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from resight.catalogue import contents, past
+from resight.catalogue.browsing import Browsing
 from resight.catalogue.calibrated import Kept
 from resight.catalogue.checks import checked_name, checked_vectors
 from resight.catalogue.contents import Individual
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from resight.fingerprint.model import Model
 
 
-class Catalogue(Verbs, Enquiries, Outlets):
+class Catalogue(Verbs, Enquiries, Outlets, Browsing):
     """Individuals, their photos and fingerprints, in one file or on a PostgreSQL server.
 
         with Catalogue.open("whales.db", model="whales.onnx", create=True) as catalogue:
@@ -248,6 +249,10 @@ class Catalogue(Verbs, Enquiries, Outlets):
         from resight.catalogue.check import check
 
         return check(self._store, files=files, progress=progress)
+
+    def warm(self) -> None:
+        """Read what questions need, so that the first is answered as soon as the others."""
+        self._current_gallery()
 
     def _current_gallery(self) -> Gallery:
         self._follow_model()

@@ -13,10 +13,10 @@ import numpy as np
 import sqlalchemy as sa
 
 from resight.catalogue import schema
-from resight.catalogue.checks import content_hash
 from resight.catalogue.own_model import find_model
 from resight.catalogue.store import Store
 from resight.errors import ResightError, UnreadablePhoto
+from resight.photos.content import content_hash
 from resight.photos.stream import progress_bar, usable_processors
 
 _AT_ONCE = 8192  # fingerprints in memory at a time

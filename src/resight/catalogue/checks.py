@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import operator
 import os
-import stat
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,7 +16,6 @@ from resight.catalogue.search import Vectors
 from resight.errors import ResightError, UnreadablePhoto
 from resight.photos.sources import find_photos
 
-_SMALL = 1 << 16  # bytes that are read in one go; `file_digest` takes 40 µs to begin
 LONGEST_TEXT = 10_000
 
 
@@ -123,30 +120,6 @@ def checked_vectors(vectors: Any, dim: int, *, count: int | None = None) -> Vect
             "divide each by its length"
         )
     return (wide / lengths[:, None]).astype(np.float32)
-
-
-def content_hash(path: str | os.PathLike[str]) -> str:
-    """SHA-256 of a file's bytes, in hex.
-
-    Raises:
-        UnreadablePhoto: missing, no file, or not ours to read.
-    """
-    name = os.fspath(path)
-    try:
-        if not stat.S_ISREG(os.stat(name).st_mode):  # noqa: PTH116 (a pipe would block)
-            raise UnreadablePhoto(name, "not a file")
-        with open(name, "rb", buffering=0) as file:  # noqa: PTH123 (thousands of them)
-            start = file.read(_SMALL)
-            if len(start) < _SMALL and not file.read(1):
-                return hashlib.sha256(start).hexdigest()
-            file.seek(0)
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        raise UnreadablePhoto(name, "no such file") from None
-    except OSError as error:
-        raise UnreadablePhoto(name, error.strerror or str(error)) from None
-    except ValueError:
-        raise UnreadablePhoto(ascii(name), "not a file's name") from None
 
 
 def checked_path(path: str | os.PathLike[str]) -> None:

@@ -4,7 +4,7 @@ A question is one photo, or several of one encounter. To each individual i of th
 the log likelihood ratio of "it is i" against "it is somebody new",
 
     l_i = m^together ((gain + growth log n_i) z_i + support s_i - others o - offset
-                      + photos log n_i)
+                      + photos log n_i + closely k_i)
 
 where all similarities are measured in standard deviations of the similarity between strangers, and
 averaged over the m photos of the question:
@@ -12,7 +12,9 @@ averaged over the m photos of the question:
     s_i  of i's three most similar photos on average, less z_i;
     o    of the ten next best individuals: a photo that is like everybody's says less (the query's
          half of the "adaptive S-norm" of speaker verification);
-    n_i  is the number of i's photos: the best of many is higher by chance, and it says more.
+    n_i  is the number of i's photos: the best of many is higher by chance, and it says more;
+    k_i  where somebody looked closely, log(1 + score) of the best match of keypoints with a photo
+         of i; 0 for those not looked at (see `closely`).
 Were the m photos independent, `together` would be 1; of near-copies it is near 0. By Bayes' rule
 
     P(i) = (1 - share) / N exp(l_i) / Z,    P(new) = share / Z
@@ -43,7 +45,7 @@ class Parameters:
     Attributes:
         centre, scale: mean and standard deviation of the similarity between strangers: of a photo
             to the most similar photo of each other individual.
-        gain, growth, support, others, offset, photos, together: see above.
+        gain, growth, support, others, offset, photos, together, closely: see above.
         share: how often somebody new is expected.
         threshold: "new" is answered where log P(new) / P(known), taken at equal shares of both, is
             above it.
@@ -58,6 +60,7 @@ class Parameters:
     offset: float = 0.5
     photos: float = -0.2
     together: float = 0.2
+    closely: float = 3.0
     share: float = 0.2
     threshold: float = 0.0
 
@@ -74,8 +77,8 @@ class Parameters:
 
 # Bounds keep an answer from falling when the similarity rises. The spread is that of the prior
 # around the parameters begun with.
-_FITTED = ("gain", "growth", "support", "others", "offset", "photos", "together")
-_SPREAD = np.array([3.0, 0.7, 2.0, 2.0, 6.0, 0.7, 0.4])
+_FITTED = ("gain", "growth", "support", "others", "offset", "photos", "together", "closely")
+_SPREAD = np.array([3.0, 0.7, 2.0, 2.0, 6.0, 0.7, 0.4, 2.0])
 _BOUNDS = [
     (0.05, 30.0),
     (0.0, 5.0),
@@ -84,6 +87,7 @@ _BOUNDS = [
     (-90.0, 150.0),
     (-2.0, 1.0),
     (0.0, 1.0),
+    (0.0, 15.0),
 ]
 
 
@@ -250,6 +254,7 @@ class _Features:
     others: Floats
     size: Floats
     log_m: Floats
+    closely: Floats
     room: Floats  # log of how many individuals the column stands for, over N; -inf for none
 
     @classmethod
@@ -269,6 +274,7 @@ class _Features:
             np.nan_to_num((asked.others - centre) / scale)[:, None],
             and_beyond(np.log(asked.photos)),
             np.log(asked.asked)[:, None],
+            np.append(asked.closely, np.zeros((len(asked), 1)), axis=1),
             room - np.log(asked.individuals)[:, None],
         )
 
@@ -277,6 +283,7 @@ class _Features:
         factor = np.exp(p.together * self.log_m)
         core = (p.gain + p.growth * self.size) * self.z
         core += p.support * self.support + p.photos * self.size
+        core += p.closely * self.closely
         core -= p.others * self.others + p.offset
         return factor * core + self.room, factor, core
 
@@ -293,6 +300,7 @@ class _Features:
             -each.sum(),
             (along * self.size).sum(),
             (along * self.log_m * core).sum(),
+            (along * self.closely).sum(),
         ]
 
 

@@ -13,13 +13,13 @@ from resight.catalogue.checks import checked_name, checked_place, checked_side, 
 from resight.catalogue.journal import Done, acting
 from resight.catalogue.refs import (
     Refs,
-    count_photos,
     find_photos_here,
     individual_id,
     photo_rows,
 )
 from resight.catalogue.store import Store
 from resight.errors import ResightError
+from resight.words import counted
 
 SETTINGS = {"sides_differ": False}  # left and right photos are never matched with each other
 
@@ -72,7 +72,7 @@ def describe_photos(
     """
     side = None if side is None else checked_side(side)
     found = find_photos_here(store, photos)
-    summary = f"described {count_photos(found)}: side {side or 'not known'}"
+    summary = f"described {counted(len(found), 'photo')}: side {side or 'not known'}"
     with acting(store, "describe", summary, who) as act:
         rows = photo_rows(act.connection, found)
         act.update(schema.photos, [row.id for row in rows], side=side)
@@ -143,7 +143,12 @@ def describe_encounter(
 def settings(store: Store) -> dict[str, Any]:
     """What is so in this catalogue; see `SETTINGS` for what there is and what it is at first."""
     with store.reading() as connection:
-        kept = connection.scalar(sa.select(schema.about.c.settings))
+        return settings_in(connection)
+
+
+def settings_in(connection: sa.Connection) -> dict[str, Any]:
+    """The same, where a transaction is open already."""
+    kept = connection.scalar(sa.select(schema.about.c.settings))
     return {**SETTINGS, **(kept or {})}
 
 

@@ -17,9 +17,9 @@ from resight.catalogue.apart import check_apart
 from resight.catalogue.checks import checked_name
 from resight.catalogue.encounters import adopt, hand_over
 from resight.catalogue.journal import Action, Done, acting
+from resight.catalogue.meanwhile import Seen, check_as_seen
 from resight.catalogue.refs import (
     Refs,
-    count_photos,
     find_photos_here,
     individual_id,
     not_junk,
@@ -27,6 +27,7 @@ from resight.catalogue.refs import (
 )
 from resight.catalogue.store import Store, chunks
 from resight.errors import ResightError
+from resight.words import counted
 
 
 def name(
@@ -38,6 +39,7 @@ def name(
     known: bool | None = None,
     shown: Any = None,
     probability: float | None = None,
+    seen: Seen | None = None,
     who: str | None = None,
 ) -> Done:
     """Say who is on photos that have no name yet; a new name makes a new individual.
@@ -50,6 +52,7 @@ def name(
         known: whether the individual must be there already (True) or must not (False).
         shown: the candidates that the person saw, ready for JSON.
         probability: that was shown with the individual.
+        seen: the last decisions on the photos that were known; see `meanwhile`.
         who: says so.
 
     Raises:
@@ -59,6 +62,7 @@ def name(
     individual = checked_name(individual)
     found = find_photos_here(store, photos)
     with acting(store, "name", "", who) as act:
+        check_as_seen(store, act.connection, seen)
         rows = photo_rows(act.connection, found)
         for row in rows:
             not_junk(store, row)
@@ -75,7 +79,7 @@ def name(
             if known is not None and known != (there is not None):
                 now = "is somebody else by now" if there else "is nobody's name any more"
                 raise ResightError(f"{individual!r} {now}; nothing was named so")
-            act.summary = f"named {count_photos(ids)}: {individual}"
+            act.summary = f"named {counted(len(ids), 'photo')}: {individual}"
             owner = there or _new_individual(act, individual)
             hand_over(act, ids, owner)
             what = "same" if there else "new"
@@ -162,7 +166,9 @@ def split(store: Store, individual: str, photos: Refs, *, new: str, who: str | N
     """
     individual, new = checked_name(individual), checked_name(new)
     found = find_photos_here(store, photos)
-    with acting(store, "split", f"split {count_photos(found)} of {individual}: {new}", who) as act:
+    with acting(
+        store, "split", f"split {counted(len(found), 'photo')} of {individual}: {new}", who
+    ) as act:
         owner = individual_id(store, act.connection, individual)
         if _id_of(act.connection, new) is not None:
             raise ResightError(
@@ -198,6 +204,7 @@ def move(
     *,
     shown: Any = None,
     probability: float | None = None,
+    seen: Seen | None = None,
     who: str | None = None,
 ) -> Done:
     """Say that photos are of another individual than the catalogue has it, or of nobody known.
@@ -208,6 +215,7 @@ def move(
         to: an individual that is there; None takes their name from them.
         shown: the candidates that the person saw, ready for JSON.
         probability: that was shown with the individual.
+        seen: the last decisions on the photos that were known; see `meanwhile`.
         who: says so.
 
     Raises:
@@ -217,6 +225,7 @@ def move(
     to = None if to is None else checked_name(to)
     found = find_photos_here(store, photos)
     with acting(store, "move", "", who) as act:
+        check_as_seen(store, act.connection, seen)
         owner = None if to is None else individual_id(store, act.connection, to)
         rows = photo_rows(act.connection, found)
         for row in rows:
@@ -229,7 +238,9 @@ def move(
         if moving:
             ids = [row.id for row in moving]
             origins = ", ".join(dict.fromkeys(row.name for row in moving))
-            act.summary = f"moved {count_photos(ids)} of {origins} to {to or 'the unnamed'}"[:2000]
+            act.summary = (
+                f"moved {counted(len(ids), 'photo')} of {origins} to {to or 'the unnamed'}"[:2000]
+            )
             hand_over(act, ids, owner)
             details = [{"was": row.name} for row in moving]
             what = "same" if to is not None else "unknown"
@@ -240,13 +251,21 @@ def move(
     return act.done
 
 
-def junk(store: Store, photos: Refs, *, back: bool = False, who: str | None = None) -> Done:
+def junk(
+    store: Store,
+    photos: Refs,
+    *,
+    back: bool = False,
+    seen: Seen | None = None,
+    who: str | None = None,
+) -> Done:
     """Say that photos are good for nothing (blurred, empty): nobody is shown them again.
 
     Args:
         store: the open catalogue.
         photos: which.
         back: they are good after all, and come back to where they were.
+        seen: the last decisions on them that were known; see `meanwhile`.
         who: says so.
 
     Raises:
@@ -255,12 +274,13 @@ def junk(store: Store, photos: Refs, *, back: bool = False, who: str | None = No
     """
     found = find_photos_here(store, photos)
     with acting(store, "junk", "", who) as act:
+        check_as_seen(store, act.connection, seen)
         here, there = ("junk", "in") if back else ("in", "junk")
         ids = [row.id for row in photo_rows(act.connection, found) if row.state == here]
         if ids and back:
-            act.summary = f"took {count_photos(ids)} back out of the junk"
+            act.summary = f"took {counted(len(ids), 'photo')} back out of the junk"
         elif ids:
-            act.summary = f"marked {count_photos(ids)} as junk"
+            act.summary = f"marked {counted(len(ids), 'photo')} as junk"
         else:
             act.summary = "nothing to do: it is so already"
         act.update(schema.photos, ids, state=there)

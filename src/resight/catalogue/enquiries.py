@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from resight.catalogue.asking import known_queries
+from resight.catalogue.asking import kept_queries, known_queries
 from resight.catalogue.calibrated import Kept, calibrate_catalogue, guessed, newest
 from resight.catalogue.checks import checked_vectors, listed, none_readable
+from resight.catalogue.closely import Closely
 from resight.catalogue.identify import (
     Answer,
     Answers,
@@ -22,6 +24,7 @@ from resight.catalogue.identify import (
     matches,
     neighbours,
 )
+from resight.catalogue.refs import Refs, find_photos_here
 from resight.catalogue.search import Gallery, Rows, Vectors
 from resight.catalogue.store import Store
 from resight.catalogue.where import Filters
@@ -52,6 +55,7 @@ class Enquiries:
         leave_out_itself: bool = False,
         filters: Filters | None = None,
         share_new: float | str | None = None,
+        closely: bool = False,
         progress: bool = False,
     ) -> Answers:
         """Ask of each photo who it shows.
@@ -65,6 +69,8 @@ class Enquiries:
             filters: search only photos of a side, a place, a time or an area.
             share_new: how often somebody new is expected, between 0 and 1; "asked": as often as
                 these photos themselves suggest, taken together. By default what `calibrate` found.
+            closely: look at the candidates' photos by keypoints, too; a catalogue that was
+                calibrated closely does so anyway.
             progress: show a bar on stderr.
 
         Returns:
@@ -75,7 +81,14 @@ class Enquiries:
             UnusableCatalogue: nobody is enrolled, or the model's file is not to be found.
         """
         how, vectors, queries, unreadable = self._by_one_model(
-            photos, progress, top, photos_each, leave_out_itself, filters, share_new
+            photos,
+            progress,
+            top,
+            photos_each,
+            leave_out_itself,
+            filters,
+            share_new,
+            closely or None,
         )
         return Answers(identify(how, vectors, queries), unreadable)
 
@@ -88,6 +101,7 @@ class Enquiries:
         leave_out_itself: bool = False,
         filters: Filters | None = None,
         share_new: float | str | None = None,
+        closely: bool = False,
         progress: bool = False,
     ) -> Answers:
         """Ask of several photos of one individual at one time and place: one answer for all.
@@ -101,7 +115,14 @@ class Enquiries:
             ResightError: also where two are parts of one picture, which show two individuals.
         """
         how, vectors, queries, unreadable = self._by_one_model(
-            photos, progress, top, photos_each, leave_out_itself, filters, share_new
+            photos,
+            progress,
+            top,
+            photos_each,
+            leave_out_itself,
+            filters,
+            share_new,
+            closely or None,
         )
         return Answers((identify_encounter(how, vectors, queries),), unreadable)
 
@@ -127,7 +148,49 @@ class Enquiries:
             return (identify_encounter(how, vectors, queries),)
         return identify(how, vectors, queries)
 
-    def calibrate(self, *, share_new: float | None = None, since: datetime | None = None) -> Kept:
+    def identify_kept(
+        self,
+        photos: Refs,
+        *,
+        top: int = 3,
+        photos_each: int = 3,
+        filters: Filters | None = None,
+        share_new: float | str | None = None,
+        together: bool = False,
+    ) -> tuple[Answer, ...]:
+        """As `identify`, for photos of the catalogue, by the fingerprints that are kept of them.
+
+        Neither their files nor the model are needed, and none finds itself. With `together`, as
+        `identify_encounter`: one answer.
+
+        Raises:
+            ResightError: a photo that is not there, or has no fingerprint of the model in use.
+            UnusableCatalogue: nobody is enrolled.
+        """
+        how = self._asking(top, photos_each, True, filters, share_new)
+        ids = find_photos_here(self._store, photos)
+        whole = how.gallery if filters is None else self._current_gallery()
+        places = {int(whole.photo_ids[row]): row for row in whole.rows_of(ids)}
+        missing = [i for i in ids if i not in places]
+        if missing or whole.history.model != how.model_id:
+            raise ResightError(
+                f"photo {missing[0] if missing else ids[0]}: has no fingerprint of the model in "
+                "use; to make it: resight refingerprint"
+            )
+        vectors = whole.take(np.array([places[i] for i in ids], np.int64))
+        queries = kept_queries(self._store, ids)
+        if together:
+            return (identify_encounter(how, vectors, queries),)
+        return identify(how, vectors, queries)
+
+    def calibrate(
+        self,
+        *,
+        share_new: float | None = None,
+        since: datetime | None = None,
+        closely: bool = False,
+        progress: bool = False,
+    ) -> Kept:
         """Make the probabilities true, on the catalogue's own photos; see docs/decision.md.
 
         Every encounter is asked of what was known before it. The result is kept in the catalogue
@@ -137,13 +200,21 @@ class Enquiries:
             share_new: how often somebody new is to be expected; judged from the past by default.
             since: ask only with photos taken then or later, such as those that the model was not
                 trained on.
+            closely: look at the candidates' photos by keypoints, too; from then on `identify` does.
+            progress: show a bar on stderr while the photos' keypoints are found.
 
         Raises:
             ResightError: fewer than two individuals, or a share that cannot be one.
         """
         gallery = self._current_gallery()
         return calibrate_catalogue(
-            self._store, gallery, gallery.history.model, share=share_new, since=since
+            self._store,
+            gallery,
+            gallery.history.model,
+            share=share_new,
+            since=since,
+            closely=Closely(self._store) if closely else None,
+            progress=progress,
         )
 
     def newest_calibration(self) -> Kept | None:
@@ -199,14 +270,16 @@ class Enquiries:
         leave_out_itself: bool,
         filters: Filters | None,
         share_new: float | str | None,
+        closely: bool | None = False,
     ) -> Asking:
+        """How to ask; looking closely or not, or (None) as the catalogue was calibrated."""
         whole = gallery = self._searchable(top, photos_each)
         if isinstance(share_new, str) and share_new != "asked":
             raise ResightError(f'share_new is between 0 and 1, or "asked", not {share_new!r}')
         if filters:
             gallery = whole.only(photos_passing(self._store, filters))
         model_id = whole.history.model  # `self.model_id` may be another by now
-        decide = newest(self._store, model_id)
+        decide = newest(self._store, model_id, closely)
         if decide is None:
             known = self._guessed
             if known is None or known[0] is not whole:
@@ -222,6 +295,7 @@ class Enquiries:
             leave_out_itself,
             share_new,
             filters.words() if filters else "",
+            Closely(self._store) if closely or decide.calibration.closely else None,
         )
 
     def _by_one_model(
@@ -246,6 +320,11 @@ class Enquiries:
                 break
         places = index.tolist()
         queries = known_queries(self._store, [sources[i] for i in places], places)
+        if (by := how.closely) is not None:
+            queries = [
+                replace(query, keypoints=by.of_source(sources[i]))
+                for query, i in zip(queries, places, strict=True)
+            ]
         return how, vectors, queries, unreadable
 
     def _searchable(self, *counts: int) -> Gallery:

@@ -32,6 +32,7 @@ from resight.catalogue.search import Vectors
 from resight.catalogue.store import Store, chunks
 from resight.errors import ResightError, UnreadablePhoto
 from resight.photos.photo import Photo
+from resight.words import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +157,11 @@ def enrol(
 def _summary(news: Sequence[Incoming], named: Sequence[Incoming], corrected: int) -> str:
     several = [*news, *named]
     names = list(dict.fromkeys(one.photo.individual for one in several if one.photo.individual))
-    also = "1 photo" if corrected == 1 else f"{corrected:,} photos"
+    also = counted(corrected, "photo")
     if not several:
         return f"corrected {also}" if corrected else "noted where files have moved to"
     more = f", and corrected {also}" if corrected else ""
-    count = "1 photo" if len(several) == 1 else f"{len(several):,} photos"
+    count = counted(len(several), "photo")
     if not names:
         return f"added {count}{more}"
     whom = names[0] if len(names) == 1 else f"{len(names):,} individuals"

@@ -36,6 +36,8 @@ class Evidence:
             there is no other.
         individuals: int64 (t,), in the gallery.
         asked: int64 (t,), photos of the question.
+        closely: float64 (t, k), log(1 + score) of the best match of keypoints with a photo of the
+            candidate; 0 where nobody looked closely, or nothing matched.
     """
 
     similarity: Floats
@@ -44,6 +46,7 @@ class Evidence:
     others: Floats
     individuals: Ints
     asked: Ints
+    closely: Floats
 
     def __len__(self) -> int:
         return len(self.similarity)
@@ -59,6 +62,7 @@ def evidence(
     *,
     support: npt.NDArray[Any] | None = None,
     individuals: int | None = None,
+    closely: npt.NDArray[Any] | None = None,
     keep: int = KEPT,
 ) -> tuple[Evidence, Ints]:
     """The evidence of one question.
@@ -68,6 +72,7 @@ def evidence(
         photos: (n,) how many photos of each there are.
         support: (m, n), see `Evidence`; 0 where not given.
         individuals: in the gallery, where the n are only the nearest of them.
+        closely: (m, n), see `Evidence`; 0 where not given.
         keep: how many candidates to keep.
 
     Returns:
@@ -109,6 +114,7 @@ def evidence(
             np.array([others.mean()]),
             np.array([count]),
             np.array([len(found)]),
+            laid(closely, 0.0),
         ),
         order,
     )

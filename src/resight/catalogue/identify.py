@@ -22,6 +22,7 @@ from resight.catalogue.answer import (
 )
 from resight.catalogue.asking import Asked, Near, Query, ask_each, ask_together, left_out
 from resight.catalogue.calibrated import Kept
+from resight.catalogue.closely import Closely, Look
 from resight.catalogue.conformal import candidate_sets, unbounded
 from resight.catalogue.decision import Probabilities, assign, probabilities, share_among
 from resight.catalogue.evidence import KEPT
@@ -65,6 +66,7 @@ class Asking:
         share_new: how often somebody new is expected; "asked": as often as these questions
             themselves suggest, taken together; None: as the calibration found.
         filters: what was left out of the gallery, in words.
+        closely: looks at the candidates' photos by keypoints; None where nobody does.
     """
 
     store: Store
@@ -76,6 +78,16 @@ class Asking:
     leave_out_itself: bool = False
     share_new: float | str | None = None
     filters: str = ""
+    closely: Closely | None = None
+
+    def look(self, queries: Sequence[Query]) -> Look | None:
+        """How the candidates of these queries are looked at."""
+        by = self.closely
+        if by is None:
+            return None
+        return lambda number, rows: by.compare(
+            queries[number].keypoints, self.gallery.photo_ids[rows]
+        )
 
 
 def identify(how: Asking, vectors: Vectors, queries: Sequence[Query]) -> tuple[Answer, ...]:
@@ -91,7 +103,14 @@ def identify(how: Asking, vectors: Vectors, queries: Sequence[Query]) -> tuple[A
     """
     _check(how)
     without, said = left_out(how.store, queries, how.leave_out_itself)
-    asked = ask_each(how.gallery, vectors, without, top=how.top, photos_each=how.photos_each)
+    asked = ask_each(
+        how.gallery,
+        vectors,
+        without,
+        top=how.top,
+        photos_each=how.photos_each,
+        look=how.look(queries),
+    )
     return _answers(how, asked, [(query,) for query in queries], said)
 
 
@@ -112,7 +131,14 @@ def identify_encounter(how: Asking, vectors: Vectors, queries: Sequence[Query]) 
             )
         seen.add(query.picture)
     without, said = left_out(how.store, queries, how.leave_out_itself)
-    asked = ask_together(how.gallery, vectors, without, top=how.top, photos_each=how.photos_each)
+    asked = ask_together(
+        how.gallery,
+        vectors,
+        without,
+        top=how.top,
+        photos_each=how.photos_each,
+        look=how.look(queries),
+    )
     (answer,) = _answers(how, asked, [tuple(queries)], [{i for some in said for i in some}])
     return answer
 
@@ -128,7 +154,7 @@ def matches(store: Store, found: Sequence[tuple[Any, Any]]) -> list[tuple[Match,
     known, _ = _words(store, {int(i) for ids, _ in found for i in ids})
     return [
         tuple(
-            Match(known[i][0], distance, name)
+            Match(known[i][0], distance, name, i)
             for i, distance in zip(ids.tolist(), distances.tolist(), strict=True)
             if (name := known[i][1]) is not None  # else somebody has just taken it away
         )
@@ -168,9 +194,11 @@ def _answers(
         | {i for several in queries for query in several for i in query.enrolled},
         {one.individual_id for near in asked.near for one in near}.union(*said),
     )
-    picks = _choose(how.decide, asked, sure, [several[0].picture for several in queries])
+    looks = how.closely is not None
+    picks = _choose(how.decide, asked, sure, [several[0].picture for several in queries], looks)
     searched = Searched(how.model_id, len(how.gallery.people), len(how.gallery), how.filters)
     basis = how.decide.basis(len(how.gallery), None if isinstance(share, str) else share)
+    basis = replace(basis, closely=how.closely is not None)
     answers = []
     here = set(how.gallery.people.tolist())
     for several, near, row, pick, told in zip(
@@ -214,6 +242,7 @@ def _choose(
     asked: Asked,
     sure: Probabilities | None,
     pictures: Sequence[str | None],
+    closely: bool,
 ) -> list[int | None]:
     """For each question the place of the individual that it is; None: somebody new, or nobody."""
     picks: list[int | None] = []
@@ -221,7 +250,7 @@ def _choose(
         if row is None or sure is None:
             picks.append(None)
         elif not decide.calibration.enough:
-            picks.append(0)
+            picks.append(int(sure.known[row][: len(near)].argmax()) if closely else 0)
         elif sure.odds[row] > decide.calibration.parameters.threshold:
             picks.append(None)
         else:
@@ -255,7 +284,10 @@ def _told(
 ) -> Answer:
     """An answer with all that was found (`sure` is of this one question)."""
     photos, name = known
-    shown = list(range(min(how.top, len(near))))
+    shown = list(range(len(near)))
+    if how.closely is not None:  # nearest is then not likeliest
+        shown.sort(key=lambda place: -sure.known[0][place] if place < sure.known.shape[1] else 0)
+    del shown[how.top :]
     if pick is not None and pick not in shown:
         shown.append(pick)
     chance, new = sure.known[0], float(sure.new[0])
@@ -267,7 +299,7 @@ def _told(
                 name[one.individual_id],
                 float(one.distance),
                 tuple(
-                    Match(photos[i][0], distance, name[one.individual_id])
+                    Match(photos[i][0], distance, name[one.individual_id], i)
                     for i, distance in zip(
                         how.gallery.photo_ids[one.rows[few]].tolist(),
                         one.distances[few].tolist(),

@@ -19,7 +19,6 @@ from resight.catalogue.checks import (
     checked_place,
     checked_side,
     checked_text,
-    content_hash,
 )
 from resight.catalogue.journal import insert_rows
 from resight.catalogue.own_model import check_in_use
@@ -27,6 +26,7 @@ from resight.catalogue.refs import kept_box
 from resight.catalogue.search import Rows, Vectors
 from resight.catalogue.store import Store, chunks
 from resight.errors import ResightError, UnreadablePhoto
+from resight.photos.content import content_hash
 from resight.photos.photo import Photo
 from resight.photos.stream import progress_bar
 

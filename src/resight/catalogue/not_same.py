@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from resight.catalogue import schema
 from resight.catalogue.checks import checked_name
 from resight.catalogue.journal import Done, acting
+from resight.catalogue.meanwhile import Seen, check_as_seen
 from resight.catalogue.refs import (
     PhotoRef,
     Refs,
-    count_photos,
     find_photos_here,
     individual_id,
     not_junk,
@@ -23,6 +23,7 @@ from resight.catalogue.refs import (
 )
 from resight.catalogue.store import Store, chunks
 from resight.errors import ResightError
+from resight.words import counted
 
 
 def not_same(
@@ -34,6 +35,7 @@ def not_same(
     individual: str | None = None,
     shown: Any = None,
     probability: float | None = None,
+    seen: Seen | None = None,
     who: str | None = None,
 ) -> Done:
     """Say that photos do not show the individual that another photo shows.
@@ -49,6 +51,7 @@ def not_same(
             each, which is the one that was shown.
         shown: the candidates that the person saw, ready for JSON.
         probability: that was shown with the individual.
+        seen: the last decisions on the photos that were known; see `meanwhile`.
         who: says so.
 
     Raises:
@@ -60,6 +63,7 @@ def not_same(
     found = find_photos_here(store, photos)
     against = None if other is None else find_photos_here(store, other)[0]
     with acting(store, "not-same", "", who) as act:
+        check_as_seen(store, act.connection, seen)
         rows = photo_rows(act.connection, found)
         for row in rows:
             not_junk(store, row)
@@ -90,7 +94,7 @@ def not_same(
             said: list[int] = []
         else:
             told = [f"{_called(a)} and {_called(b)}" for a, b in zip(rows, theirs, strict=True)]
-            many = f"{count_photos(found)} and {individual or _called(theirs[0])}"
+            many = f"{counted(len(found), 'photo')} and {individual or _called(theirs[0])}"
             words = ", ".join(told) if len(told) <= 3 else many
             act.summary = f"said that {words} are not the same"
             said = act.decide(

@@ -103,6 +103,16 @@ def history(store: Store) -> list[Event]:
         return _events(connection, None)
 
 
+def newest_events(store: Store, count: int, *, before: int | None = None) -> list[Event]:
+    """The last things that people did, the newest first; of those before an action's number."""
+    with store.reading() as connection:
+        table = schema.actions
+        ids = sa.select(table.c.id).order_by(table.c.id.desc()).limit(count)
+        if before is not None:
+            ids = ids.where(table.c.id < before)
+        return _events(connection, set(connection.scalars(ids)))[::-1]
+
+
 def photo_history(store: Store, photo_id: int) -> list[Event]:
     """What was done to a photo and said of it, the oldest first."""
     with store.reading() as connection:
@@ -172,9 +182,12 @@ def _said(
 
 def _events(connection: sa.Connection, ids: set[int] | None) -> list[Event]:
     undone = set(connection.scalars(undone_ids()))
+    query = sa.select(schema.actions).order_by(schema.actions.c.id)
+    if ids is not None:  # a few of many, or many: what lies between them is read in vain
+        query = query.where(schema.actions.c.id.between(min(ids, default=0), max(ids, default=0)))
     return [
         Event(row.id, row.at, row.who, row.verb, row.summary, row.id in undone, row.undoes)
-        for row in connection.execute(sa.select(schema.actions).order_by(schema.actions.c.id))
+        for row in connection.execute(query)
         if ids is None or row.id in ids
     ]
 

@@ -11,6 +11,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from resight.catalogue import schema
+from resight.catalogue.describe import settings_in
 from resight.catalogue.linkage import Clusters
 from resight.catalogue.search import Rows, Vectors
 from resight.catalogue.store import Store
@@ -134,9 +135,8 @@ def decided_clusters(
     encounter or one day are then put together, since they are near-copies.
     """
     place = {row.id: number for number, row in enumerate(photos.rows)}
-    about = schema.about
     pairs = [] if blind else _said_apart(connection, photos, place)
-    differ = connection.scalars(sa.select(about.c.settings)).one().get("sides_differ", False)
+    differ = settings_in(connection)["sides_differ"]
     sides = [(row.side or "").strip().casefold() if differ else "" for row in photos.rows]
     kinds = sorted({*sides} - {""})
     # A whole picture and a part of it may show one individual; two parts never do.

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from resight.catalogue.closely import MOST_LOOKED, Look, best_looks, nearest_rows
 from resight.catalogue.decision import BEYOND, NEW
 from resight.catalogue.evidence import (
     KEPT,
@@ -28,6 +29,7 @@ from resight.catalogue.evidence import (
 Days = npt.NDArray[np.datetime64]
 
 MOST_ENCOUNTERS = 1500  # asked at most; drawn by chance, the same at every calibration
+MOST_CLOSELY = 300  # where every photo is looked at closely, which takes a tenth of a second each
 SINGLES = 6  # photos of an encounter that are asked alone
 MOST_TOGETHER = 16  # photos of an encounter that are asked together
 DATED = 0.8  # share of photos that must have a date for time to count
@@ -76,6 +78,7 @@ def ask_itself(
     *,
     since: np.datetime64 | None = None,
     seen: npt.NDArray[np.bool_] | None = None,
+    look: Look | None = None,
     keep: int = KEPT,
     seed: int = 0,
 ) -> Questions | None:
@@ -89,6 +92,7 @@ def ask_itself(
         since: ask only with encounters of this day or later.
         seen: bool (n,), which photos the model was trained on. They never ask: they would be found
             too easily; and an individual of which it has seen any is no newcomer to it.
+        look: looks at the candidates of a photo closely; both by their positions in `vectors`.
         keep: candidates of each question.
         seed: of the draws.
 
@@ -117,8 +121,10 @@ def ask_itself(
     askable &= np.bincount(np.searchsorted(codes, encounters), trained) == 0
     of_trained = np.bincount(own, trained) > 0
     chosen = codes[askable]
-    if len(chosen) > MOST_ENCOUNTERS:
-        chosen = np.sort(rng.choice(chosen, MOST_ENCOUNTERS, replace=False))
+    encounters_most = MOST_ENCOUNTERS if look is None else MOST_CLOSELY
+    together_most = MOST_TOGETHER if look is None else MOST_LOOKED
+    if len(chosen) > encounters_most:
+        chosen = np.sort(rng.choice(chosen, encounters_most, replace=False))
     for code in chosen:
         mine = np.flatnonzero(encounters == code)
         me, day = own[mine[0]], days[mine[0]]
@@ -127,8 +133,8 @@ def ask_itself(
         known = np.flatnonzero(count)
         if len(known) < 2 or (len(known) == 2 and count[me]):
             continue
-        if len(mine) > MOST_TOGETHER:
-            mine = rng.choice(mine, MOST_TOGETHER, replace=False)
+        if len(mine) > together_most:
+            mine = rng.choice(mine, together_most, replace=False)
         cells = np.where(here, vectors[mine] @ vectors.T, np.float32(-np.inf))
         best = np.maximum.reduceat(cells, starts, axis=1).astype(np.float64)
         strangers.append(best[:, known[known != me]].ravel()[:: max(1, len(known) // 20)])
@@ -139,6 +145,15 @@ def ask_itself(
         )
         rows, first = rows_of(nearest, starts, len(vectors))
         similarity, support = nearest_few(cells[:, rows], first)
+        closely = np.zeros(similarity.shape)
+        if look is not None:
+            ends = np.append(first[1:], len(rows))
+            for number, photo in enumerate(mine.tolist()):
+                few = [
+                    order[nearest_rows(cells[number, rows[a:b]], rows[a:b])]
+                    for a, b in zip(first.tolist(), ends.tolist(), strict=True)
+                ]
+                closely[number] = best_looks(look, int(order[photo]), few)
         for absent in (False, True):
             if (absent and of_trained[me]) or not (absent or count[me]):
                 continue
@@ -149,6 +164,7 @@ def ask_itself(
                     similarity[group][:, here_now],
                     count[columns],
                     support=support[group][:, here_now],
+                    closely=closely[group][:, here_now],
                     individuals=len(known) - (absent and bool(count[me])),
                     keep=keep,
                 )

@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from resight.catalogue import schema
-from resight.catalogue.checks import checked_vectors, content_hash
+from resight.catalogue.checks import checked_vectors
 from resight.catalogue.journal import acting
 from resight.catalogue.own_model import follow_file
 from resight.catalogue.store import Store
 from resight.errors import ResightError, UnreadablePhoto
+from resight.photos.content import content_hash
 from resight.photos.photo import Photo
 from resight.photos.stream import progress_bar
+from resight.words import counted
 
 if TYPE_CHECKING:
     from resight.fingerprint.fingerprinter import Fingerprints
@@ -199,7 +201,7 @@ def _still_in(store: Store, failed: dict[int, UnreadablePhoto]) -> list[Unreadab
 
 
 def _not_all(store: Store, missed: Sequence[UnreadablePhoto]) -> ResightError:
-    count = "1 photo" if len(missed) == 1 else f"{len(missed):,} photos"
+    count = counted(len(missed), "photo")
     return ResightError(
         f"{store.place}: {count} cannot be read, so the model was not changed; the first: "
         f"{missed[0]}. Bring them back and run this again, which goes on where it was, or leave "

@@ -10,9 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from resight.catalogue import schema
-from resight.catalogue.checks import checked_path, content_hash, listed
+from resight.catalogue.checks import checked_path, listed
 from resight.catalogue.store import Store, chunks
 from resight.errors import ResightError, UnreadablePhoto
+from resight.photos.content import content_hash
 from resight.photos.photo import Photo
 
 # A photo's file (found by its bytes wherever it lies, or by its place when it is gone), a `Photo`
@@ -138,11 +139,6 @@ def not_junk(store: Store, row: Any) -> None:
         )
     if row.state != "in":
         raise ResightError(f"{path}: this photo is not in {store.place} any more")
-
-
-def count_photos(ids: Sequence[int]) -> str:
-    """1 photo, 2 photos, …"""
-    return "1 photo" if len(ids) == 1 else f"{len(ids):,} photos"
 
 
 def _path(ref: Any) -> str:

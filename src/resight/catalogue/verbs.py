@@ -18,6 +18,8 @@ from resight.catalogue import describe, edit, undo
 from resight.catalogue.checks import checked_vectors, listed
 from resight.catalogue.enrol import Enrolled, enrol
 from resight.catalogue.journal import Done
+from resight.catalogue.later import later
+from resight.catalogue.meanwhile import Seen
 from resight.catalogue.not_same import not_same
 from resight.catalogue.refs import PhotoRef, Refs
 from resight.catalogue.search import Rows, Vectors
@@ -160,8 +162,10 @@ class Verbs:
         individual: str,
         *,
         alone: bool = False,
+        known: bool | None = None,
         shown: Any = None,
         probability: float | None = None,
+        seen: Seen | None = None,
         who: str | None = None,
     ) -> Done:
         """Say who is on photos without a name, and on all others of their encounters.
@@ -173,8 +177,10 @@ class Verbs:
             photos,
             individual,
             alone=alone,
+            known=known,
             shown=shown,
             probability=probability,
+            seen=seen,
             who=who,
         )
 
@@ -200,17 +206,26 @@ class Verbs:
         *,
         shown: Any = None,
         probability: float | None = None,
+        seen: Seen | None = None,
         who: str | None = None,
     ) -> Done:
         """Say that photos are of another individual that is there, or (None) of nobody known.
 
         See `edit.move`.
         """
-        return edit.move(self._store, photos, to, shown=shown, probability=probability, who=who)
+        return edit.move(
+            self._store, photos, to, shown=shown, probability=probability, seen=seen, who=who
+        )
 
-    def junk(self, photos: Refs, *, back: bool = False, who: str | None = None) -> Done:
+    def junk(
+        self, photos: Refs, *, back: bool = False, seen: Seen | None = None, who: str | None = None
+    ) -> Done:
         """Say that photos are good for nothing, or (`back`) are after all; see `edit.junk`."""
-        return edit.junk(self._store, photos, back=back, who=who)
+        return edit.junk(self._store, photos, back=back, seen=seen, who=who)
+
+    def later(self, photos: Refs, *, seen: Seen | None = None, who: str | None = None) -> Done:
+        """Put photos at the end of those that wait for a name; see `later.later`."""
+        return later(self._store, photos, seen=seen, who=who)
 
     def not_same(
         self,
@@ -220,6 +235,7 @@ class Verbs:
         individual: str | None = None,
         shown: Any = None,
         probability: float | None = None,
+        seen: Seen | None = None,
         who: str | None = None,
     ) -> Done:
         """Say that photos do not show whom another photo shows, or not this individual.
@@ -234,6 +250,7 @@ class Verbs:
             individual=individual,
             shown=shown,
             probability=probability,
+            seen=seen,
             who=who,
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,14 +10,15 @@ import typer
 from resight.commands.common import (
     CatalogueFile,
     Who,
-    is_there,
+    fingerprinted_first,
     photos_at,
-    photos_in_words,
     report,
     say_way_back,
     wants_bar,
 )
-from resight.errors import ResightError, UnreadablePhoto
+from resight.commands.photos_options import Columns, columns_of
+from resight.errors import ResightError
+from resight.words import counted
 
 
 def add(
@@ -28,8 +28,9 @@ def add(
     ] = None,
     table: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A CSV file with a photo a line; see below."),
+        typer.Option(metavar="FILE", help="A table with a photo a line; see below."),
     ] = None,
+    column: Columns = None,
     encounter: Annotated[
         str | None, typer.Option(help="They are of one individual, met once: a name for that.")
     ] = None,
@@ -57,8 +58,10 @@ def add(
     A photo that is there already is passed over, so the same command can be given again whenever
     photos have come to a folder.
 
-    A table needs the column path, from its own folder; it may have individual (that photo comes in
-    with its name), encounter, date, side, box, place, observer, latitude and longitude.
+    A table (CSV, TSV, Parquet, Excel) needs the column path, from its own folder; it may have
+    individual (that photo comes in with its name), encounter, date, side, box, place, observer,
+    latitude and longitude. Columns of other names are told with --column, such as
+    --column path=Image.
 
     \b
     Examples:
@@ -70,30 +73,21 @@ def add(
 
     if (photos is None) == (table is None):
         raise ResightError("give either photos or --table FILE")
+    if column and table is None:
+        raise ResightError("--column is for the columns of a table; give --table FILE")
     if table is not None:
         from resight.photos.table import photos_from_table
 
         if encounter is not None:
             raise ResightError("a table says the encounters itself: in its column encounter")
-        several = photos_from_table(table, lambda words: typer.echo(words, err=True))
+        several = photos_from_table(
+            table, lambda words: typer.echo(words, err=True), columns=columns_of(column)
+        )
     else:
         several = [Photo(path, encounter=encounter) for path in photos_at(photos or [])]
     from resight.catalogue import Catalogue
 
-    unreadable: Sequence[UnreadablePhoto] = ()
-    vectors = None
-    if model is not None and not is_there(catalogue):
-        # Whatever is wrong with the photos must not leave an empty catalogue.
-        from resight.catalogue.checks import none_readable
-        from resight.catalogue.incoming import checked_photo
-        from resight.fingerprint import Fingerprinter
-
-        several = [checked_photo(photo) for photo in several]
-        found = Fingerprinter(model)(several, progress=wants_bar(len(several)))
-        if not len(found):
-            raise none_readable(found.unreadable, len(several))
-        unreadable, vectors = found.unreadable, found.vectors
-        several = [several[place] for place in found.index]
+    several, vectors, unreadable = fingerprinted_first(catalogue, model, several)
     with Catalogue.open(catalogue, model=model, create=model is not None) as book:
         done = book.add(
             several,
@@ -105,7 +99,7 @@ def add(
         )
     report([*unreadable, *done.unreadable])
     before = f" ({done.already:,} there before)" if done.already else ""
-    junk = f"; passed over {photos_in_words(len(done.junk))} of junk" if done.junk else ""
+    junk = f"; passed over {counted(len(done.junk), 'photo')} of junk" if done.junk else ""
     named = f"; {done.named:,} of them named" if done.named else ""
     if done.differing and not update:
         are = "1 photo is" if done.differing == 1 else f"{done.differing:,} photos are"
@@ -116,5 +110,5 @@ def add(
     elif done.differing:
         named += f"; {done.differing:,} corrected"
     moved = f"; {done.moved:,} found at a new place" if done.moved else ""
-    typer.echo(f"{photos_in_words(done.added)} added{before} to {catalogue}{named}{moved}{junk}")
+    typer.echo(f"{counted(done.added, 'photo')} added{before} to {catalogue}{named}{moved}{junk}")
     say_way_back(done.action, catalogue)

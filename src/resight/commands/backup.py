@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from resight.commands.common import CatalogueFile, photos_in_words
+from resight.commands.common import CatalogueFile
+from resight.words import counted
 
 
 def backup(
@@ -33,4 +34,4 @@ def backup(
 
     with Catalogue.open(catalogue) as book:
         done = book.backup(out, replace=replace)
-    typer.echo(f"{done.path}: {photos_in_words(done.photos)}, {done.bytes / 2**20:,.1f} MB")
+    typer.echo(f"{done.path}: {counted(done.photos, 'photo')}, {done.bytes / 2**20:,.1f} MB")

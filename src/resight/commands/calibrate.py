@@ -45,6 +45,14 @@ def calibrate(
             "trained on.",
         ),
     ] = None,
+    closely: Annotated[
+        bool,
+        typer.Option(
+            "--closely",
+            help="Look at the candidates' photos by keypoints, too; from then on identify does. It "
+            "takes minutes.",
+        ),
+    ] = False,
 ) -> None:
     """Make the probabilities of `identify` true.
 
@@ -60,6 +68,7 @@ def calibrate(
     Examples:
       resight calibrate whales.db
       resight calibrate whales.db --out reliability.html
+      resight calibrate whales.db --closely
     """
     if out is not None:
         suffix = out.suffix.lower()
@@ -69,7 +78,9 @@ def calibrate(
     from resight.catalogue import Catalogue
 
     with Catalogue.open(catalogue) as book:
-        kept = book.calibrate(share_new=share_new, since=_day(since))
+        kept = book.calibrate(
+            share_new=share_new, since=_day(since), closely=closely, progress=closely
+        )
         used = book.newest_calibration() or kept
         name = Path(str(book.path or "catalogue")).stem
         model = book.model_id[:12]
@@ -112,6 +123,8 @@ def lines(kept: Kept, used: Kept, model: str) -> list[str]:
         f"{made.resightings:,} of them with somebody seen before. The catalogue has "
         f"{made.photos:,} named photos; model {model}; {_when(kept)}."
     ]
+    if made.closely:
+        said.append("Candidates were looked at closely, and are whenever somebody asks.")
     if made.trained_on:
         said.append(
             f"{made.trained_on:,} photos asked nothing, since the model was trained on them."

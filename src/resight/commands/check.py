@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from resight.commands.common import CatalogueFile, counted, typed
+from resight.commands.common import CatalogueFile, typed
+from resight.words import counted
 
 _SHOWN = 5
 _REMEDIES = {

@@ -17,9 +17,19 @@ from resight.errors import ResightError, UnreadablePhoto
 
 if TYPE_CHECKING:
     from resight.catalogue import Done
+    from resight.catalogue.search import Vectors
     from resight.photos.photo import Photo
 
-LEARNING = ("torch", "torchvision", "fastai", "timm", "onnx", "onnxscript", "mlxtend")
+LEARNING = (
+    "torch",
+    "torchvision",
+    "fastai",
+    "timm",
+    "onnx",
+    "onnxscript",
+    "mlxtend",
+    "pytorch_metric_learning",
+)
 
 CatalogueFile = Annotated[
     str,  # a Path would spoil a URL
@@ -100,6 +110,31 @@ def is_there(catalogue: str) -> bool:
     return "://" in catalogue or Path(catalogue).exists()
 
 
+def fingerprinted_first(
+    catalogue: str, model: Path | None, photos: list[Photo]
+) -> tuple[list[Photo], Vectors | None, Sequence[UnreadablePhoto]]:
+    """For a catalogue that is still to be made: whatever is wrong must not leave an empty one.
+
+    Returns:
+        The photos that can be read and their fingerprints, and the errors of the others; the
+        photos as they are, and None, where the catalogue is there.
+
+    Raises:
+        ResightError: a word that cannot be a name, or no photo that can be read.
+    """
+    if model is None or is_there(catalogue):
+        return photos, None, ()
+    from resight.catalogue.checks import none_readable
+    from resight.catalogue.incoming import checked_photo
+    from resight.fingerprint import Fingerprinter
+
+    photos = [checked_photo(photo) for photo in photos]
+    found = Fingerprinter(model)(photos, progress=wants_bar(len(photos)))
+    if not len(found):
+        raise none_readable(found.unreadable, len(photos))
+    return [photos[place] for place in found.index], found.vectors, found.unreadable
+
+
 def report(unreadable: Sequence[UnreadablePhoto]) -> None:
     """Name on stderr the photos that could not be read; the others have been dealt with."""
     for error in unreadable:
@@ -114,16 +149,6 @@ def say_error(words: str) -> None:
 def one_line(words: str) -> str:
     """The words without line breaks."""
     return " ".join(words.split())
-
-
-def photos_in_words(count: int) -> str:
-    """1 photo, 2 photos, …"""
-    return "1 photo" if count == 1 else f"{count:,} photos"
-
-
-def counted(count: int, thing: str) -> str:
-    """1 group, 2 groups, …"""
-    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
 
 
 def wants_bar(count: int) -> bool:

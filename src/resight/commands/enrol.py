@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,14 +11,13 @@ from resight.commands.common import (
     CatalogueFile,
     Photos,
     Who,
-    is_there,
+    fingerprinted_first,
     photos_at,
-    photos_in_words,
     report,
     say_way_back,
     wants_bar,
 )
-from resight.errors import UnreadablePhoto
+from resight.words import counted
 
 
 def enrol(
@@ -48,24 +46,12 @@ def enrol(
       resight enrol whales.db Luna luna-1.jpg luna-2.jpg --model whales.onnx
       resight enrol whales.db Milo photos/milo/
     """
-    paths = photos_at(photos)
     from resight.catalogue import Catalogue
+    from resight.photos.photo import Photo
 
-    unreadable: Sequence[UnreadablePhoto] = ()
-    vectors = None
-    if model is not None and not is_there(catalogue):
-        # Whatever is wrong with the name or the photos must not leave an empty catalogue.
-        from resight.catalogue.checks import checked_name, none_readable
-        from resight.fingerprint import Fingerprinter
-
-        checked_name(name)
-        if encounter:
-            checked_name(encounter, "an encounter's name")
-        found = Fingerprinter(model)(paths, progress=wants_bar(len(paths)))
-        if not len(found):
-            raise none_readable(found.unreadable, len(paths))
-        unreadable, vectors = found.unreadable, found.vectors
-        paths = [paths[place] for place in found.index]
+    several = [Photo(path, individual=name, encounter=encounter) for path in photos_at(photos)]
+    several, vectors, unreadable = fingerprinted_first(catalogue, model, several)
+    paths = [photo.path for photo in several]
     with Catalogue.open(catalogue, model=model, create=model is not None) as book:
         done = book.enrol(
             name,
@@ -77,8 +63,8 @@ def enrol(
             progress=wants_bar(len(paths)),
         )
     report([*unreadable, *done.unreadable])
-    did = [f"{photos_in_words(done.added)} enrolled"] if done.added or not done.named else []
-    did += [f"{photos_in_words(done.named)} named"] if done.named else []
+    did = [f"{counted(done.added, 'photo')} enrolled"] if done.added or not done.named else []
+    did += [f"{counted(done.named, 'photo')} named"] if done.named else []
     before = done.already - done.named
     there = f" ({before:,} there before)" if before else ""
     moved = f"; {done.moved:,} found at a new place" if done.moved else ""

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from resight.commands.common import CatalogueFile, counted
+from resight.commands.common import CatalogueFile
 from resight.errors import ResightError
+from resight.words import counted
 
 
 def export(

@@ -14,12 +14,11 @@ from resight.commands.common import (
     CatalogueFile,
     Who,
     check_output,
-    counted,
     one_line,
-    photos_in_words,
     say_way_back,
 )
 from resight.errors import ResightError, UnusableCatalogue
+from resight.words import counted
 
 if TYPE_CHECKING:
     from resight.catalogue import Catalogue
@@ -132,9 +131,9 @@ def _confirm(
         typer.echo(json.dumps(words, indent=2))
     else:
         for name, count in done.named.items():
-            typer.echo(f"{name}: {photos_in_words(count)}")
+            typer.echo(f"{name}: {counted(count, 'photo')}")
         if done.already:
-            typer.echo(f"{photos_in_words(done.already)} had the name already")
+            typer.echo(f"{counted(done.already, 'photo')} had the name already")
         for why in done.refused:
             typer.echo(f"Not named: {one_line(why)}", err=True)
         say_way_back(done.actions[-1] if done.actions else None, catalogue, len(done.actions))
@@ -165,9 +164,9 @@ def _print(found: Grouping) -> None:
     known = [one for one in found.groups if one.known]
     together = sum(len(one.photos) for one in found.groups)
     lines = [
-        f"{photos_in_words(together)} in {counted(len(found.groups), 'group')}, {len(known):,} of "
-        "them of "
-        f"individuals that the catalogue knows; {photos_in_words(len(found.loners))} near no other."
+        f"{counted(together, 'photo')} in {counted(len(found.groups), 'group')}, "
+        f"{len(known):,} of them of individuals that the catalogue knows; "
+        f"{counted(len(found.loners), 'photo')} near no other."
     ]
     if len(found.groups) > _SHOWN:
         lines.append(f"The {_SHOWN} largest are shown; --out writes them all.")

@@ -59,6 +59,14 @@ def identify(
         str | None,
         typer.Option(metavar="LAT,LON,KM", help="Search only photos from within this area."),
     ] = None,
+    closely: Annotated[
+        bool,
+        typer.Option(
+            "--closely",
+            help="Look at the candidates' photos by keypoints, too. A catalogue that was "
+            "calibrated so does it by itself.",
+        ),
+    ] = False,
     model: MovedModel = None,
 ) -> None:
     """Ask of photos who they show.
@@ -91,6 +99,7 @@ def identify(
             leave_out_itself=leave_out_itself,
             filters=filters,
             share_new=expected,
+            closely=closely,
             progress=wants_bar(len(paths)),
         )
     report(answers.unreadable)
@@ -144,6 +153,8 @@ def _print(answers: Answers, share: float | str | None) -> None:
     )
     if basis is None:
         return
+    if basis.closely:
+        typer.echo("Their photos were looked at closely: the likeliest are first, near or not.")
     if basis.calibrated:
         typer.echo(basis.words())
         typer.echo(f"Somebody new was expected in {_percent(basis.share_new)} of the cases.")

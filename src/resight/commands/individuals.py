@@ -6,7 +6,8 @@ import json
 
 import typer
 
-from resight.commands.common import AsJson, CatalogueFile, one_line, photos_in_words, typed
+from resight.commands.common import AsJson, CatalogueFile, one_line, typed
+from resight.words import counted
 
 
 def individuals(catalogue: CatalogueFile, as_json: AsJson = False) -> None:
@@ -33,9 +34,9 @@ def individuals(catalogue: CatalogueFile, as_json: AsJson = False) -> None:
     for one in everybody:
         fields = "".join(f"  {key}: {value}" for key, value in one.fields.items())
         notes = f"  {one_line(one.notes)}" if one.notes else ""
-        count = photos_in_words(one.photos) if one.photos else "no photos"
+        count = counted(one.photos, "photo") if one.photos else "no photos"
         typer.echo(f"{one.name}  ({count}){fields}{notes}")
-    typer.echo(f"{len(everybody):,} in {catalogue}; {photos_in_words(unnamed)} without a name.")
+    typer.echo(f"{len(everybody):,} in {catalogue}; {counted(unnamed, 'photo')} without a name.")
     if any(not one.photos for one in everybody):
         way = f"resight merge {typed(catalogue)} NAME --into OTHER"
         typer.echo(f"Who has no photos is let go of with: {way}")

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from resight.commands.common import CatalogueFile, counted, photos_in_words
+from resight.commands.common import CatalogueFile
 from resight.errors import ResightError
+from resight.words import counted
 
 if TYPE_CHECKING:
     from resight.catalogue.chapman import Chapman
@@ -143,9 +144,11 @@ def _print(who: Histories, chapmans: list[Chapman | str] | None, none: str) -> N
     people = counted(len(who.individuals), "individual")
     notes = [f"{people} on {counted(len(who.occasions), 'occasion')}."]
     if who.undated:
-        notes.append(f"{photos_in_words(who.undated)} without a date count nowhere.")
+        notes.append(f"{counted(who.undated, 'photo')} without a date count nowhere.")
     if who.outside:
-        notes.append(f"{photos_in_words(who.outside)} from before the first occasion do not count.")
+        notes.append(
+            f"{counted(who.outside, 'photo')} from before the first occasion do not count."
+        )
     if few:
         notes.append(f"* fewer than {ENOUGH_RECAPTURES} recaptures: take it with great care.")
     notes.append(f"No estimate: {none}." if none else f"In brackets the 95 % interval. {_CAVEAT}")

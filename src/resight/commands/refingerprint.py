@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from resight.commands.common import CatalogueFile, Who, photos_in_words, report, typed
+from resight.commands.common import CatalogueFile, Who, report, typed
+from resight.words import counted
 
 
 def refingerprint(
@@ -49,7 +50,7 @@ def refingerprint(
     report(done.unreadable)
     before = f" ({done.already:,} were there)" if done.already else ""
     now = "is now the model of" if done.switched else "stays the model of"
-    typer.echo(f"{photos_in_words(done.made)} fingerprinted{before}; {model} {now} {catalogue}")
+    typer.echo(f"{counted(done.made, 'photo')} fingerprinted{before}; {model} {now} {catalogue}")
     if again:
         typer.echo("It has no calibration yet, so no probability to trust: run resight calibrate.")
     if done.switched:

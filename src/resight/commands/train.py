@@ -3,34 +3,66 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from resight.commands.common import check_output, needs_learning
+from resight.commands.photos_options import (
+    Boxes,
+    Columns,
+    PhotosPlace,
+    ProblemsFile,
+    Root,
+    SkipBad,
+    gathered,
+)
 from resight.errors import ResightError
+from resight.words import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from resight.photos.photo import Photo
 
 
 def train(
-    photos: Annotated[
-        Path, typer.Argument(metavar="PHOTOS", help="A folder with one folder per individual.")
-    ],
+    photos: PhotosPlace,
     out: Annotated[
         Path, typer.Option("--out", metavar="MODEL", help="The model to write: NAME.onnx.")
     ],
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="How long it may take: 20m, 1h30m. Photographs: 30m if not given."
+        ),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Learn from photos to this day, none later."),
+    ] = None,
     body: Annotated[
-        str | None, typer.Option(help="The network's body: a name of timm or torchvision.")
+        str | None,
+        typer.Option(help="The network's body: a name of timm's, NAME@FILE.safetensors."),
     ] = None,
     size: Annotated[
         int | None, typer.Option(min=16, max=1024, help="Pixels a side that the network sees.")
     ] = None,
     channels: Annotated[int | None, typer.Option(help="1 for grey, 3 for colour.")] = None,
-    dim: Annotated[int, typer.Option(min=2, max=4096, help="Numbers in a fingerprint.")] = 128,
+    dim: Annotated[
+        int | None, typer.Option(min=2, max=4096, help="Numbers in a fingerprint.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the photos.")] = None,
     pretrained: Annotated[
-        bool, typer.Option("--pretrained", help="Begin from published weights (a download).")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--pretrained/--from-scratch",
+            help="Begin from published weights, which may be a download. By default if they are "
+            "here already.",
+        ),
+    ] = None,
     loss: Annotated[
         Literal["triplet", "soft-triplet", "supcon", "arcface"] | None,
         typer.Option(help="Default: what was measured to be best for photos like these."),
@@ -40,8 +72,9 @@ def train(
     ] = 1,
     looks: Annotated[bool, typer.Option("--looks", help="Look five times at every photo.")] = False,
     valid_share: Annotated[
-        float, typer.Option(min=0, max=0.5, help="Share of the photos kept back to measure.")
-    ] = 0.2,
+        float | None,
+        typer.Option(min=0, max=0.5, help="Share of the photos kept back to measure."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
     resume: Annotated[
         bool, typer.Option("--resume/--anew", help="Go on where a stopped training was.")
@@ -49,11 +82,22 @@ def train(
     replace: Annotated[
         bool, typer.Option("--replace", help="Write over a model that is there.")
     ] = False,
+    column: Columns = None,
+    root: Root = None,
+    boxes: Boxes = None,
+    skip_bad: SkipBad = False,
+    problems: ProblemsFile = None,
 ) -> None:
     """Learn a fingerprint from photos.
 
-    The photos lie in one folder per individual. A training that was stopped goes on where it
-    was when the same command is given again.
+    The photos lie in one folder per individual, or a table names them. Where the table has a
+    column split, only its training side (train, gallery, ...) is learned from; the other side is
+    for resight evaluate. Every photo is opened before anything is learned, and whatever is wrong
+    is said at once.
+
+    Photographs go on from a network that knows ImageNet, if the train extra is there; its size,
+    and how often it sees each photo, follow from the photos and from --budget. A training that
+    was stopped goes on where it was when the same command is given again.
 
     What it reached is said at the end, of photos that were kept back (--valid-share): R@1, the
     share whose nearest photo shows the same individual, and mAP, how high all of them rank. Keep
@@ -68,6 +112,8 @@ def train(
     \b
     Examples:
       resight train photos/ --out whales.onnx
+      resight train photos/ --out whales.onnx --budget 1h
+      resight train whales.csv --column individual=whaleID --out whales.onnx
       resight train photos/ --out whales.onnx --body resnet18 --size 128 --epochs 20
     """
     needs_learning("train")
@@ -79,24 +125,33 @@ def train(
             f"{out}: is there already, and catalogues made with it need it; "
             "give another name, or --replace"
         )
-    # Whatever is wrong with the photos is said at once, not after torch has been imported.
-    from resight.photos import check_trainable, photos_by_individual
+    from resight.photos import check_trainable
 
-    found = photos_by_individual(photos, min_individuals=2)
+    if budget is not None and epochs is not None:
+        raise ResightError("--budget and --epochs both say how long; give one of them")
+    if size is not None and not 16 <= size <= 1024:
+        raise ResightError(f"--size is 16 to 1024 pixels, not {size}")
+    # Whatever is wrong with the photos is said at once, not after torch has been imported.
+    taken = gathered(
+        photos, column=column, root=root, boxes=boxes, skip_bad=skip_bad, problems=problems
+    )
+    found = to_learn_from(taken.photos, until)
     try:
         check_trainable(found)
     except ResightError as error:
         raise type(error)(f"{photos}: {error}") from None
-    from resight.learn.train import train_folder
+    from resight.learn.plan import seconds
+    from resight.learn.train import train_photos
 
-    card = train_folder(
-        photos,
+    card = train_photos(
+        found,
         out,
         body=body,
         size=size,
         channels=channels,
         dim=dim,
         epochs=epochs,
+        budget=None if budget is None else seconds(budget),
         pretrained=pretrained,
         loss=loss,
         networks=networks,
@@ -104,6 +159,7 @@ def train(
         valid_share=valid_share,
         seed=seed,
         resume=resume,
+        left_out=[str(problem) for problem in taken.left_out],
     )
     reached = ", ".join(f"{name} {value:.3g}" for name, value in card.metrics.items())
     typer.echo(f"Wrote {out}" + (f" ({reached})" if reached else ""))
@@ -121,6 +177,22 @@ def train(
             "another --body and --size.",
             err=True,
         )
+
+
+def to_learn_from(photos: Sequence[Photo], until: datetime | None) -> list[Photo]:
+    """The training side of photos that have sides, and those of days up to `until`."""
+    found = list(photos)
+    if any(photo.split for photo in found):
+        from resight.photos.split import split_photos
+
+        found = [found[place] for place in split_photos(found, "given").train]
+    if until is not None:
+        found = [p for p in found if p.date is not None and p.date.date() <= until.date()]
+        if not found:
+            raise ResightError(f"no photo has a date up to {until.date()}; look at their dates")
+    if passed := len(photos) - len(found):
+        typer.echo(f"{counted(passed, 'photo')} not learned from (split, --until)", err=True)
+    return found
 
 
 def at_chance(recall: float | None, commonest: float) -> bool:

@@ -1,21 +1,38 @@
 """Looking closely at two photos: keypoints, what matches, whether it fits, and the picture of it.
 
 `find_keypoints` and `match` compare two photos, `one_against_many` a query with a whole gallery,
-`KeypointCache` keeps what was found, and `draw_match` draws what convinces a person.
+`KeypointCache` keeps what was found, `rerank` looks closely at a shortlist that fingerprints found,
+and `draw_match` draws what convinces a person.
 """
 
+from resight.compare.fuse import (
+    CLOSE,
+    Close,
+    Fusion,
+    Looked,
+    labelled_pairs,
+    match_scores,
+    rerank,
+)
 from resight.compare.keypoints import KeypointCache, Keypoints, find_keypoints
 from resight.compare.matching import Gallery, Match, match, match_many, one_against_many
 from resight.compare.picture import draw_match
 
 __all__ = [
+    "CLOSE",
+    "Close",
+    "Fusion",
     "Gallery",
     "KeypointCache",
     "Keypoints",
+    "Looked",
     "Match",
     "draw_match",
     "find_keypoints",
+    "labelled_pairs",
     "match",
     "match_many",
+    "match_scores",
     "one_against_many",
+    "rerank",
 ]

@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from resight.errors import UnreadablePhoto
+from resight.photos.content import content_hash
 from resight.photos.decode import Box, Pixels, read_image
 
 Floats = NDArray[np.float32]
@@ -55,7 +57,9 @@ class Keypoints:
         return len(self.places)
 
 
-def find_keypoints(image: Pixels, *, most: int = MOST, clahe: bool = False) -> Keypoints:
+def find_keypoints(
+    image: Pixels, *, most: int = MOST, clahe: bool = False, upright: bool = False
+) -> Keypoints:
     """Find the keypoints of a photo, and describe each by RootSIFT.
 
     RootSIFT is the square root of SIFT's histogram brought to sum 1; the Euclidean distance of
@@ -67,6 +71,8 @@ def find_keypoints(image: Pixels, *, most: int = MOST, clahe: bool = False) -> K
         image: uint8 (H, W), (H, W, 1) or (H, W, 3) RGB, at least one pixel.
         most: how many to keep at most, those of the strongest contrast.
         clahe: even out the contrast over the photo first, for glare and shadow.
+        upright: describe every place as it lies, instead of turned by its own gradients: for
+            photos that all show the animal the same way up, where it tells more apart.
 
     Returns:
         the keypoints; none where the photo shows nothing, as a blank one does.
@@ -92,8 +98,13 @@ def find_keypoints(image: Pixels, *, most: int = MOST, clahe: bool = False) -> K
         grey = cv2.resize(grey, (width, height), interpolation=how)
     if clahe:
         grey = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8)).apply(grey)
-    sift = cv2.SIFT.create(nfeatures=most, contrastThreshold=_CONTRAST)
-    found, described = sift.detectAndCompute(grey, None)
+    # Of one place SIFT makes several keypoints, one for each strong gradient; upright they are one.
+    sift = cv2.SIFT.create(nfeatures=0 if upright else most, contrastThreshold=_CONTRAST)
+    found: Any
+    if upright:
+        found, described = sift.compute(grey, _as_they_lie(sift.detect(grey, None), most))
+    else:
+        found, described = sift.detectAndCompute(grey, None)
     if not found or described is None:
         return _keypoints(np.empty((0, 4)), np.empty((0, _DIMENSIONS)), (shape[0], shape[1]))
     order = sorted(range(len(found)), key=lambda i: -found[i].response)[:most]
@@ -104,6 +115,15 @@ def find_keypoints(image: Pixels, *, most: int = MOST, clahe: bool = False) -> K
     rows[:, 2] *= stretch.mean()
     total = np.maximum(described[order].sum(1, keepdims=True), 1e-9)
     return _keypoints(rows, np.sqrt(described[order] / total), (shape[0], shape[1]))
+
+
+def _as_they_lie(found: Any, most: int) -> list[Any]:
+    """The strongest places, each once and unturned."""
+    places: dict[tuple[float, float, float], Any] = {}
+    for point in sorted(found, key=lambda point: -point.response):
+        point.angle = 0.0
+        places.setdefault((*point.pt, point.size), point)
+    return list(places.values())[:most]
 
 
 def _keypoints(rows: Any, descriptors: Any, size: tuple[int, int]) -> Keypoints:
@@ -121,7 +141,7 @@ class KeypointCache:
 
     Args:
         folder: where to keep them; None for memory alone.
-        most, clahe: as for `find_keypoints`.
+        most, clahe, upright: as for `find_keypoints`.
         in_memory: of how many photos, the last ones asked for.
     """
 
@@ -131,20 +151,29 @@ class KeypointCache:
         *,
         most: int = MOST,
         clahe: bool = False,
+        upright: bool = False,
         in_memory: int = 2000,
     ) -> None:
         self.folder = None if folder is None else Path(folder)
-        self.most, self.clahe, self.in_memory = most, clahe, in_memory
+        self.most, self.clahe, self.upright, self.in_memory = most, clahe, upright, in_memory
         self._known: OrderedDict[str, Keypoints] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, path: str | os.PathLike[str], box: Box | None = None) -> Keypoints:
+    def of(
+        self, path: str | os.PathLike[str], box: Box | None = None, *, content: str | None = None
+    ) -> Keypoints:
         """The keypoints of a photo, or of a box of it; places count from the box's corner.
 
+        Args:
+            path: its file.
+            box: (left, top, right, bottom) of the part to look at.
+            content: the SHA-256 of the file that is meant, in hex, where it is known. The file is
+                then opened only if its keypoints are not here yet.
+
         Raises:
-            UnreadablePhoto: the file is missing, or no photo.
+            UnreadablePhoto: the file is missing, no photo, or not the one that is meant.
         """
-        key = self._key(Path(path), box)
+        key = self._key(Path(path), box, content)
         with self._lock:
             known = self._known.get(key)
             if known is not None:
@@ -152,8 +181,10 @@ class KeypointCache:
                 return known
         found = self._load(key) if key else None
         if found is None:
+            if content is not None and content_hash(path) != content:
+                raise UnreadablePhoto(os.fspath(path), "is another picture by now")
             image = read_image(path, channels=1, box=box, at_least=LONGEST_SIDE)
-            found = find_keypoints(image, most=self.most, clahe=self.clahe)
+            found = find_keypoints(image, most=self.most, clahe=self.clahe, upright=self.upright)
             if key:
                 self._keep(key, found)
         if key:
@@ -163,18 +194,16 @@ class KeypointCache:
                     self._known.popitem(last=False)
         return found
 
-    def _key(self, path: Path, box: Box | None) -> str:
+    def _key(self, path: Path, box: Box | None, content: str | None) -> str:
         """Name of the entry; "" for a file that cannot be read, of which `read_image` will tell."""
         settings = f"{box} {self.most} {self.clahe} {_CONTRAST} {SHORTEST_SIDE} {LONGEST_SIDE}"
+        if self.upright:
+            settings += " upright"
         try:
-            if not path.is_file():  # not a pipe, which would be waited for
-                return ""
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256")
-        except OSError:
+            content = content or content_hash(path)
+        except UnreadablePhoto:
             return ""
-        digest.update(settings.encode())
-        return digest.hexdigest()
+        return hashlib.sha256(f"{content} {settings}".encode()).hexdigest()
 
     def _load(self, key: str) -> Keypoints | None:
         if self.folder is None:

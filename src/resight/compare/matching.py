@@ -72,7 +72,7 @@ def match(
     if not 0 < ratio <= 1 or not tolerance > 0 or shape not in _LEAST:
         raise ValueError(f"no comparison with ratio {ratio}, tolerance {tolerance}, {shape!r}")
     if len(first) < 2 or len(second) < 2:
-        return _nothing()
+        return no_match()
     cells = first.descriptors @ second.descriptors.T
     rows = np.arange(len(first))
     nearest = cells.argmax(1)
@@ -83,14 +83,29 @@ def match(
     ratios = np.sqrt(np.maximum(1 - best, 0) / np.maximum(1 - cells.max(1), 1e-12))
     good = np.flatnonzero(mutual & (ratios < ratio))
     pairs = np.column_stack([good, nearest[good]]).astype(np.int64)
-    fits, transform = _fit(first, second, pairs, tolerance, shape, seed)
     kept = ratios[good].astype(np.float32)
-    return Match(pairs, kept, fits, transform, float((1 - kept[fits].astype(np.float64)).sum()))
+    return agreement(first, second, pairs, kept, tolerance=tolerance, shape=shape, seed=seed)
 
 
 def match_many(query: Keypoints, shortlist: Sequence[Keypoints], **options: Any) -> list[Match]:
     """Compare a query with each photo of a shortlist, in its order; options as for `match`."""
     return [match(query, other, **options) for other in shortlist]
+
+
+def agreement(
+    first: Keypoints,
+    second: Keypoints,
+    pairs: Ints,
+    ratios: Floats,
+    *,
+    tolerance: float = TOLERANCE,
+    shape: Shape = "similarity",
+    seed: int = 0,
+) -> Match:
+    """The geometric check of pairs, int64 (m, 2), that lie `ratios` (m,) apart; as for `match`."""
+    fits, transform = _fit(first, second, pairs, tolerance, shape, seed)
+    score = float((1 - ratios[fits].astype(np.float64)).sum())
+    return Match(pairs, ratios, fits, transform, score)
 
 
 def _fit(
@@ -129,7 +144,8 @@ def _fit(
     return fits, np.asarray(transform, np.float64)
 
 
-def _nothing() -> Match:
+def no_match() -> Match:
+    """Nothing in common."""
     empty = np.empty((0, 2), np.int64)
     return Match(empty, np.empty(0, np.float32), np.empty(0, bool), None, 0.0)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -25,6 +26,7 @@ class Warp:
         slant: of the shear.
         shift: of the place, in half sides.
         bend: of an elastic displacement, in half sides, smooth over `cells` × `cells` cells.
+        beyond: what lies beyond the edge: "zeros" as around drawings, or "reflection".
     """
 
     turn: float = 0.12
@@ -34,6 +36,7 @@ class Warp:
     shift: float = 0.04
     bend: float = 0.06
     cells: int = 4
+    beyond: Literal["zeros", "reflection"] = "zeros"
 
     def __call__(
         self, pixels: Tensor, labels: Tensor, generator: torch.Generator
@@ -43,7 +46,7 @@ class Warp:
         field = None
         if self.bend:
             field = smooth_field(len(pixels), pixels.shape[-2:], self.cells, generator) * self.bend
-        return resample(pixels, matrix, field), labels
+        return resample(pixels, matrix, field, self.beyond), labels
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,9 @@ def compose(outer: Tensor, inner: Tensor) -> Tensor:
     return torch.cat([linear, outer[:, :, :2] @ inner[:, :, 2:] + outer[:, :, 2:]], 2)
 
 
-def resample(pixels: Tensor, matrix: Tensor, field: Tensor | None = None) -> Tensor:
+def resample(
+    pixels: Tensor, matrix: Tensor, field: Tensor | None = None, beyond: str = "zeros"
+) -> Tensor:
     """Pixels (n, C, H, W) seen through affine maps (n, 2, 3) and displacements (n, H, W, 2)."""
     # What F.affine_grid gives, which takes several times as long.
     height, width = pixels.shape[-2:]
@@ -159,7 +164,7 @@ def resample(pixels: Tensor, matrix: Tensor, field: Tensor | None = None) -> Ten
     grid = across[:, None] + down[:, :, None]
     if field is not None:
         grid = grid + field
-    return F.grid_sample(pixels, grid, padding_mode="zeros", align_corners=False)
+    return F.grid_sample(pixels, grid, padding_mode=beyond, align_corners=False)
 
 
 def turned(pixels: Tensor, turns: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from resight.errors import UnusablePhotos
 
@@ -97,7 +98,8 @@ class PhotoLoader:
 
     Without augmentation the pixels come as uint8, otherwise as what it makes of floats in [0, 1].
     A pass is drawn from the seed and the number of the epoch alone, so a training that is taken
-    up again goes on as if it had never stopped; `epoch` counts up by itself.
+    up again goes on as if it had never stopped; `epoch` counts up by itself. With `shrunk_to`, a
+    (height, width), photos are brought to that size first (see `GrowingSize`).
     """
 
     n_inp = 1
@@ -110,6 +112,7 @@ class PhotoLoader:
         self.augment = augment
         self.seed = seed
         self.epoch = 0
+        self.shrunk_to: tuple[int, int] | None = None
         self.device = torch.device("cpu")
         self._pixels, self._labels = photos.pixels, photos.labels
 
@@ -134,8 +137,11 @@ class PhotoLoader:
         for positions in self.batches:
             at = torch.as_tensor(positions, device=self.device)
             pixels, labels = self._pixels[at], self._labels[at]
-            if self.augment:
+            if self.shrunk_to not in (None, tuple(pixels.shape[-2:])):
+                pixels = shrink(pixels, self.shrunk_to)
+            elif self.augment:
                 pixels = pixels.float() / 255
+            if self.augment:
                 for step in self.augment:
                     pixels, labels = step(pixels, labels, generator)
             yield pixels, labels
@@ -153,6 +159,12 @@ class PhotoLoader:
         at = range(len(self.photos))
         plain = [at[i : i + 256] for i in range(0, len(at), 256)]
         return PhotoLoader(self.photos, plain).to(self.device)
+
+
+def shrink(pixels: Tensor, size: tuple[int, int]) -> Tensor:
+    """uint8 pixels (n, C, H, W) at another size, antialiased, as floats in [0, 1]."""
+    floats = pixels.float() / 255
+    return F.interpolate(floats, size, mode="bilinear", antialias=True, align_corners=False)
 
 
 def validation_batches(labels: Tensor, *, photos: int, size: int) -> list[list[int]]:

@@ -76,6 +76,18 @@ class LossMode(Callback):
             self.learn.loss_func.train(training)
 
 
+def collapses(hard: TripletLoss, value: Tensor) -> bool:
+    """Whether batch-hard with a hinge, of this value just now, would lead to one point.
+
+    With all photos at one point its mean over the anchors is exactly the margin; above that,
+    collapsing is the quickest way down.
+    """
+    mined = hard.mined
+    assert mined is not None
+    mean = float(value.detach() * mined.active / mined.terms.clamp(min=1))
+    return not mean <= float(hard.margin)
+
+
 class WarmUp(Callback):
     """Mines semi-hard in batch-hard's place where batch-hard would pull everything to one point.
 
@@ -115,10 +127,7 @@ class WarmUp(Callback):
             return
         with torch.no_grad():
             value = self._hard(self.learn.pred.detach(), self.learn.y)
-        mined = self._hard.mined
-        assert mined is not None
-        mean = float(value * mined.active / mined.terms.clamp(min=1))
-        softened = not mean <= float(self._hard.margin)
+        softened = collapses(self._hard, value)
         self._batches += 1
         self._softened += softened
         self._loss.mining = "semihard" if softened else "hard"

@@ -68,13 +68,7 @@ class ReidLearner(Learner):
 
     def embed(self, pixels: Tensor, *, batch_size: int = 256) -> Tensor:
         """Embeddings of uint8 (n, C, H, W) pixels as they are: float32 (n, dim), on the CPU."""
-        device = next(self.model.parameters()).device
-        training = self.model.training
-        self.model.eval()
-        with torch.no_grad():
-            parts = [self.model(part.to(device)).cpu() for part in pixels.split(batch_size)]
-        self.model.train(training)
-        return torch.cat(parts)
+        return embed(self.model, pixels, batch_size=batch_size)
 
     def show_batch(
         self, *, individuals: int = 8, photos: int = 8, path: str | Path | None = None
@@ -147,6 +141,17 @@ class ReidLearner(Learner):
             metrics=self.figures,
             licence=licence,
         )
+
+
+def embed(network: nn.Module, pixels: Tensor, *, batch_size: int = 256) -> Tensor:
+    """Embeddings by an embedder, or by what is made of such; see `ReidLearner.embed`."""
+    device = next(network.parameters()).device
+    training = network.training
+    network.eval()
+    with torch.no_grad():
+        parts = [network(part.to(device)).cpu() for part in pixels.split(batch_size)]
+    network.train(training)
+    return torch.cat(parts)
 
 
 def reid_learner(
@@ -265,8 +270,9 @@ class _Mined(nn.Module):
 
 
 def _groups(model: Embedder, loss: Loss) -> list[list[nn.Parameter]]:
-    body, head = split_parameters(model)
-    return [body, head + _parameters(loss)]
+    """The body, the head, and what the loss has to learn, if anything."""
+    own = _parameters(loss)
+    return [*split_parameters(model), *([own] if own else [])]
 
 
 def _state(loss: Loss) -> dict[str, Any]:

@@ -40,6 +40,15 @@ class Resume(Callback):
         self.path, self.keep = Path(path), keep
         self.done = 0
 
+    @staticmethod
+    def epochs_of(path: Path) -> int | None:
+        """How many epochs a training was begun with, by its state; None if that cannot be told."""
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            return int(state["training"]["epochs"])
+        except Exception:  # no state, or none of ours: `before_fit` says so
+            return None
+
     def after_create(self) -> None:
         """Called where it was given to the learner, which then also resumes when it validates."""
         raise TrainingError("give Resume to the fit call (fit_one_cycle(…, cbs=Resume(path)))")
@@ -78,6 +87,7 @@ class Resume(Callback):
             "chance": torch.get_rng_state(),  # of dropout and the like
             "chance_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             "figures": dict(getattr(self.learn, "figures", {})),
+            "best": getattr(self.learn, "best", None),
             "smooth_loss": [smooth.val, smooth.count],
         }
         part = self.path.with_name(self.path.name + ".part")
@@ -135,6 +145,7 @@ class Resume(Callback):
         if state["chance_cuda"] and torch.cuda.is_available():
             torch.cuda.set_rng_state_all([chance.cpu() for chance in state["chance_cuda"]])
         learn.figures = state["figures"]
+        learn.best = state.get("best")
         smooth, (value, count) = learn.recorder.smooth_loss, state["smooth_loss"]
         smooth.val, smooth.count = value.cpu(), count  # where fastai keeps it
 

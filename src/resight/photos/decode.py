@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import stat
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import numpy as np
@@ -21,6 +23,7 @@ Fit = Literal["pad", "stretch", "crop"]
 # What cameras, scanners and the web write. Not EPS and the like, which run other programs.
 COMMON = ("PNG", "JPEG", "GIF", "BMP", "PPM")  # at hand as soon as Pillow is
 OTHERS = ("TIFF", "WEBP", "JPEG2000", "AVIF")
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 MAX_PIXELS = 50_000_000
 IN_MEMORY = "a picture in memory"
 
@@ -71,17 +74,33 @@ def read_image(
         elif isinstance(source, Image.Image):
             pixels = _from_pil(name, source, channels, max_pixels, owned=False)
         elif isinstance(source, str | os.PathLike):
-            path = os.fspath(source)
-            _check_file(name, path)
-            with _open(path) as picture:
+            with opened(source, max_pixels=max_pixels) as picture:
                 if at_least is not None and box is None and picture.format in ("JPEG", "MPO"):
-                    _check_size(name, *picture.size, max_pixels)
                     picture.draft(None, (at_least, at_least))
                 pixels = _from_pil(name, picture, channels, max_pixels, owned=True)
         else:
             kind = type(source).__name__  # type: ignore[unreachable]
             raise UnreadablePhoto(name, f"a {kind} is not a path, a PIL image or an array")
         return pixels if box is None else _cut(name, pixels, box)
+    except UnreadablePhoto:
+        raise
+    except Exception as error:  # Pillow raises a dozen kinds on damaged files
+        raise UnreadablePhoto(name, _in_words(error)) from None
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
+    """A file's picture before it is decoded: its header has been read, and its size is allowed.
+
+    Raises:
+        UnreadablePhoto: whatever goes wrong, here or while the picture is used.
+    """
+    name = _name(path)
+    try:
+        _check_file(name, os.fspath(path))
+        with _open(os.fspath(path)) as picture:
+            _check_size(name, *picture.size, max_pixels)
+            yield picture
     except UnreadablePhoto:
         raise
     except Exception as error:  # Pillow raises a dozen kinds on damaged files
@@ -154,8 +173,30 @@ def _open(path: str) -> Image.Image:
     try:
         return Image.open(path, formats=COMMON)
     except UnidentifiedImageError:
+        if _is_heif(path):
+            return _open_heif(path)
         Image.init()  # 0.1 s once, and which of the others there are depends on Pillow's build
         return Image.open(path, formats=[kind for kind in OTHERS if kind in Image.OPEN])
+
+
+def _is_heif(path: str) -> bool:
+    """HEIC and HEIF, as telephones write it; AVIF begins in the same way, and Pillow reads it."""
+    with open(path, "rb") as file:  # noqa: PTH123
+        start = file.read(12)
+    return start[4:8] == b"ftyp" and start[8:] in _HEIF_BRANDS
+
+
+def _open_heif(path: str) -> Image.Image:
+    try:
+        import pillow_heif
+    except ImportError:
+        raise UnreadablePhoto(
+            path, "a HEIC picture, and what reads those is not installed: pip install pillow-heif"
+        ) from None
+    if "HEIF" not in Image.OPEN:
+        pillow_heif.register_heif_opener(thumbnails=False)
+    # mif1 may be either.
+    return Image.open(path, formats=("HEIF", "AVIF") if "AVIF" in Image.OPEN else ("HEIF",))
 
 
 def _check_size(name: str, width: int, height: int, max_pixels: int) -> None:
@@ -247,7 +288,7 @@ def _in_words(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return (
             "not a picture, or of a kind that is not read (PNG, JPEG, TIFF, WebP, GIF, BMP, PNM, "
-            "JPEG 2000 and AVIF are)"
+            "JPEG 2000, AVIF and HEIC are)"
         )
     if isinstance(error, Image.DecompressionBombError):
         return f"more pixels than the {MAX_PIXELS:,} that are read; make it smaller"

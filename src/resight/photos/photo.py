@@ -23,6 +23,8 @@ class Photo:
         observer: who took it.
         latitude: degrees, WGS 84, north positive.
         longitude: degrees, WGS 84, east positive.
+        split: the part of the photos that the table puts it into, in the table's own word
+            ("train", "test", "query", "database", …).
     """
 
     path: Path
@@ -35,3 +37,4 @@ class Photo:
     observer: str | None = None
     latitude: float | None = None
     longitude: float | None = None
+    split: str | None = None

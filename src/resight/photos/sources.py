@@ -18,7 +18,7 @@ from resight.photos.stream import fitted_chunks
 # fmt: off
 SUFFIXES = frozenset({
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".pgm",
-    ".ppm", ".pbm", ".jp2", ".avif",
+    ".ppm", ".pbm", ".jp2", ".avif", ".heic", ".heif", ".hif",
 })
 # fmt: on
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ from resight.photos.decode import Box, Fit, Pixels, Source, fit_image, read_imag
 # A task per photo would cost as much as decoding a small one; a large chunk would leave threads
 # idle when there are few photos.
 CHUNK = 16
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,32 @@ def fitted_chunks(
             yield done
             if advance:
                 advance(len(done.index) + len(done.unreadable))
+
+
+def in_threads(
+    work: Callable[[list[T]], R],
+    items: Iterable[T],
+    *,
+    threads: int | None = None,
+    chunk: int = CHUNK,
+) -> Generator[R]:
+    """Do work in threads, on some items at a time; what it gives comes in their order.
+
+    At most two chunks a thread are under way or waiting, and `items` is drawn from only as they
+    are taken.
+    """
+    threads = threads or usable_processors()
+    with ExitStack() as stack:
+        pool = ThreadPoolExecutor(threads, thread_name_prefix="resight-read")
+        stack.callback(pool.shutdown, wait=True, cancel_futures=True)
+        waiting: deque[Future[R]] = deque()
+        remaining = iter(items)
+        while True:
+            while len(waiting) < 2 * threads and (some := list(islice(remaining, chunk))):
+                waiting.append(pool.submit(work, some))
+            if not waiting:
+                return
+            yield waiting.popleft().result()
 
 
 @contextmanager

@@ -2,45 +2,67 @@
 
 from __future__ import annotations
 
-import csv
-import difflib
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from resight.errors import UnusablePhotos
+from resight.photos.columns import BBOX, COLUMNS, meaning_of
+from resight.photos.dates import SUCH_AS, DateColumn, EitherWay
 from resight.photos.photo import Photo
-
-COLUMNS = (
-    "path",
-    "individual",
-    "encounter",
-    "date",
-    "side",
-    "box",
-    "place",
-    "observer",
-    "latitude",
-    "longitude",
+from resight.photos.problem import Problem, Taken
+from resight.photos.rows import Rows, open_rows
+from resight.photos.values import (
+    BBOX_SUCH_AS,
+    BOX_SUCH_AS,
+    LONGEST_NAME,
+    as_bbox,
+    as_box,
+    as_latitude,
+    as_longitude,
+    as_name,
+    as_text,
 )
+from resight.words import counted
+
+__all__ = ["COLUMNS", "photos_from_table", "taken_from_rows"]
+
 _TOLD = 20  # errors of one table that are told
+_UNKNOWN = "unknown"  # what wildlife-datasets calls whoever has no name
+
+_Read = Callable[[Any], Any]
+_NAME = f"one line of at most {LONGEST_NAME} characters"
+_KINDS: Mapping[str, tuple[_Read, str]] = {
+    "path": (as_text, "the name of the photo's file"),
+    **{name: (as_name, _NAME) for name in COLUMNS if name not in ("path", "date")},
+    "box": (as_box, BOX_SUCH_AS),
+    BBOX: (as_bbox, BBOX_SUCH_AS),
+    "latitude": (as_latitude, "degrees between -90 and 90, such as 48.39"),
+    "longitude": (as_longitude, "degrees between -180 and 180, such as -4.49"),
+}
 
 
 def photos_from_table(
-    table: str | Path, say: Callable[[str], None] = lambda words: None
+    table: str | Path,
+    say: Callable[[str], None] = lambda words: None,
+    *,
+    columns: Mapping[str, str] | None = None,
 ) -> list[Photo]:
-    """Photos from a CSV file with a line of column names and then a line for each photo.
+    """Photos from a table with a line of column names and then a line for each photo.
 
-    `path` is the one column that it needs, from the table's folder or absolute. The others are
-    those of `Photo`: `date` as 2025-04-03 or 2025-04-03T12:30, `box` as four numbers with spaces
-    between them, `latitude` and `longitude` in degrees, both or neither. What is empty is not
-    known. Capitals and spaces around a column's name do not count; columns of other names are
-    passed over.
+    The table is CSV, TSV, Parquet or Excel. `path` is the one column that it needs, from the
+    table's folder or absolute. The others are those of `Photo`: `date` as 2025-04-03 or
+    2025-04-03T12:30, `box` as four numbers with spaces between them, `latitude` and `longitude` in
+    degrees, both or neither. What is empty is not known. Capitals and spaces around a column's
+    name do not count; names that other programs give (`identity`, `bbox`, `orientation`, …) are
+    known, and columns of any other name are passed over: see docs/photos.md.
 
     Args:
         table: the file.
-        say: told in a sentence which columns are not used, if any.
+        say: told in a sentence what was taken for what, and which columns are not used.
+        columns: our name (or "bbox") to the table's own, such as {"path": "Image"}.
 
     Returns:
         A photo for each line, in their order; whether the files can be read is not looked at.
@@ -50,131 +72,168 @@ def photos_from_table(
             value that cannot be one; of several such lines the first, the others in its notes.
     """
     table = Path(table)
-    try:
-        text = table.read_text(encoding="utf-8-sig")  # as spreadsheets write it, with its mark
-    except UnicodeDecodeError:
-        raise UnusablePhotos(f"{table}: is not text in UTF-8; save it as CSV UTF-8") from None
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise UnusablePhotos(f"{table}: {why}") from None
-    lines = text.splitlines(keepends=True)
-    separator = max(",;\t", key=lines[0].count) if lines else ","  # spreadsheets differ by country
-    try:
-        reader = csv.DictReader(lines, delimiter=separator, strict=True)
-        reader.fieldnames = _columns(table, reader.fieldnames or (), say)
-        photos, wrong = _photos(table, reader)
-    except csv.Error as error:
-        raise UnusablePhotos(f"{table}: is no CSV file ({error})") from None
-    if wrong:
-        refusal = UnusablePhotos(wrong[0])
-        for words in wrong[1:_TOLD]:
-            refusal.add_note(words)
-        if len(wrong) > _TOLD:
-            refusal.add_note(f"{table}: and {len(wrong) - _TOLD:,} more")
+    taken = taken_from_rows(table, open_rows(table, say), columns=columns, say=say)
+    slips = [*taken.problems, *_two_names(taken)]
+    slips.sort(key=lambda slip: slip.row or 0)
+    if slips:
+        refusal = UnusablePhotos(str(slips[0]))
+        for slip in slips[1:_TOLD]:
+            refusal.add_note(str(slip))
+        if len(slips) > _TOLD:
+            refusal.add_note(f"{table}: and {len(slips) - _TOLD:,} more")
         raise refusal
-    if not photos:
+    if not taken.photos:
         raise UnusablePhotos(f"{table}: has no photos; write a line for each")
-    return photos
+    return taken.photos
 
 
-def _columns(table: Path, found: Sequence[str], say: Callable[[str], None]) -> list[str]:
-    """The columns by the names that we know, the others as they are."""
-    found = [name.strip() for name in found]
-    names = [name.casefold() if name.casefold() in COLUMNS else name for name in found]
-    others = [name for name in names if name and name not in COLUMNS]
-    near = {name: difflib.get_close_matches(name.casefold(), COLUMNS, 1) for name in others}
-    if "path" not in names:
-        like = next((f"; is {name!r} it?" for name, (*one,) in near.items() if one == ["path"]), "")
-        here = f" (it has {', '.join(others[:8])}{like})" if others else ""
-        raise UnusablePhotos(
-            f"{table}: has no column called path{here}; name its columns in its first line, such "
-            "as: path,individual,date"
+def taken_from_rows(
+    table: Path,
+    rows: Rows,
+    *,
+    columns: Mapping[str, str] | None = None,
+    say: Callable[[str], None] = lambda words: None,
+) -> Taken:
+    """The photos of all rows, and what is wrong with the others.
+
+    Paths are taken from the table's folder, and not looked at.
+
+    Args:
+        table: where the rows come from.
+        rows: see `open_rows`.
+        columns: our name (or "bbox") to the table's own; see `meaning_of`.
+        say: told in a sentence what was taken for what, and which columns are not used.
+
+    Raises:
+        UnusablePhotos: the table has no path, or cannot be read to its end.
+    """
+    meant = meaning_of(table, rows.columns, columns or {}, say)
+    reader = _Reader(table, rows.kind, meant)
+    for number, values in rows.rows:
+        reader.take(number, values, len(rows.columns))
+    return reader.taken(say)
+
+
+class _Reader:
+    """Makes a photo of each row; dates are settled when all have been seen."""
+
+    def __init__(self, table: Path, kind: str, meant: Mapping[str, int]) -> None:
+        self.table, self.kind = table, kind
+        self.folder = table.parent
+        self.dates = DateColumn()
+        self.photos: list[Photo] = []
+        self.rows: list[int] = []
+        self.problems: list[Problem] = []
+        self.either: dict[int, tuple[EitherWay, str]] = {}
+        self.unknown = 0
+        self.date = meant.get("date")
+        self.cells = [
+            ("box" if name == BBOX else name, name, place, *_KINDS[name])
+            for name, place in meant.items()
+            if name != "date"
+        ]
+
+    def take(self, number: int, values: Sequence[Any], width: int) -> None:
+        found: dict[str, Any] = {}
+        wrong: list[str] = []
+        count = len(values)
+        if count > width and any(value not in (None, "") for value in values[width:]):
+            wrong.append(
+                f"has {count} cells where the heading has {width}; put quotes around what has a "
+                "separator in it"
+            )
+        for field, name, place, read, such_as in self.cells:
+            value = values[place] if place < count else None
+            if value is None or value == "":
+                continue
+            try:
+                found[field] = read(value)
+            except (ValueError, OverflowError):
+                wrong.append(f"{_shown(value)} is no {name}; write it as {such_as}")
+        date = self._date(values, wrong)
+        path = found.pop("path", None)
+        if path is None and not any("is no path" in words for words in wrong):
+            if self.kind == "line" and not found and date is None and not wrong:
+                return  # nothing but commas, as spreadsheets leave below what was deleted
+            wrong.append("its path is empty; name the photo's file")
+        if (found.get("latitude") is None) != (found.get("longitude") is None) and not wrong:
+            lacks = "latitude" if found.get("latitude") is None else "longitude"
+            wrong.append(f"its {lacks} is empty; give both, or neither")
+        file = None if path is None else self.folder / path
+        if wrong or file is None:
+            self.problems += [self._problem(number, words, file) for words in wrong]
+            return
+        if (found.get("individual") or "").casefold() == _UNKNOWN:
+            found["individual"] = None
+            self.unknown += 1
+        if isinstance(date, EitherWay):
+            self.either[len(self.photos)] = date, _shown(values[self.date or 0])
+            date = None
+        self.photos.append(Photo(file, date=date, **found))
+        self.rows.append(number)
+
+    def _date(self, values: Sequence[Any], wrong: list[str]) -> datetime | EitherWay | None:
+        if self.date is None or self.date >= len(values):
+            return None
+        value = values[self.date]
+        try:
+            return self.dates.read(value)
+        except (ValueError, OverflowError):
+            wrong.append(f"{_shown(value)} is no date; write it as {SUCH_AS}")
+            return None
+
+    def taken(self, say: Callable[[str], None]) -> Taken:
+        unread: set[int] = set()
+        settled = 0
+        for place, (either, shown) in self.either.items():
+            date = self.dates.settled(either)
+            if date is not None:
+                self.photos[place] = replace(self.photos[place], date=date)
+                settled += 1
+                continue
+            day, month = (f"{one:%-d %B}" for one in (either.day_first, either.month_first))
+            words = f"{shown} is {day} or {month}, no other line says which; write it as {SUCH_AS}"
+            self.problems.append(self._problem(self.rows[place], words, self.photos[place].path))
+            unread.add(place)
+        if settled:
+            first = "day" if self.dates.day_first else "month"
+            proof = self.dates.day_first or self.dates.month_first
+            say(f"{self.table}: its dates are read with the {first} first, as in {proof}")
+        if self.unknown:
+            say(f"{self.table}: {counted(self.unknown, 'photo')} of 'unknown', that is of nobody")
+        self.problems.sort(key=lambda problem: problem.row or 0)
+        kept = [place for place in range(len(self.photos)) if place not in unread]
+        return Taken(
+            [self.photos[place] for place in kept],
+            self.problems,
+            [self.rows[place] for place in kept],
+            self.table,
+            self.kind,
         )
-    twice = next((name for name in COLUMNS if names.count(name) > 1), None)
-    if twice is not None:
-        raise UnusablePhotos(f"{table}: has two columns called {twice}; rename one of them")
-    if others:
-        words = [f"{name} (is it {near[name][0]}?)" if near[name] else name for name in others]
-        say(f"{table}: not used: {', '.join(words)}; known are {', '.join(COLUMNS)}")
-    return names
+
+    def _problem(self, number: int, words: str, file: Path | None) -> Problem:
+        return Problem(f"{self.table}, {self.kind} {number}", words, file, number)
 
 
-def _photos(table: Path, reader: csv.DictReader[str]) -> tuple[list[Photo], list[str]]:
-    """The photos of all lines, and what is wrong with the others."""
-    photos: list[Photo] = []
-    wrong: list[str] = []
-    named: dict[tuple[Path, Any], tuple[str, int]] = {}
-    for row in reader:
-        line = reader.line_num
-        try:
-            photo = _photo(table, line, row)
-        except UnusablePhotos as error:
-            wrong.append(str(error))
+def _two_names(taken: Taken) -> list[Problem]:
+    """The rows that give another name to a photo that has one."""
+    named: dict[tuple[Path, Any], tuple[str, int | None]] = {}
+    problems = []
+    for photo, row in zip(taken.photos, taken.rows, strict=True):
+        if photo.individual is None:
             continue
-        if photo.individual is not None:
-            key = (photo.path, photo.box)
-            name, first = named.setdefault(key, (photo.individual, line))
-            if name != photo.individual:
-                wrong.append(
-                    f"{table}, line {line}: {photo.path.name} is {photo.individual!r} here, and "
-                    f"{name!r} in line {first}; a photo has one name"
-                )
-        photos.append(photo)
-    return photos, wrong
+        name, first = named.setdefault((photo.path, photo.box), (photo.individual, row))
+        if name != photo.individual:
+            words = (
+                f"{photo.path.name} is {photo.individual!r} here, and {name!r} in {taken.kind} "
+                f"{first}; a photo has one name"
+            )
+            where = f"{taken.table}, {taken.kind} {row}"
+            problems.append(Problem(where, words, photo.path, row))
+    return problems
 
 
-def _photo(table: Path, line: int, row: dict[str, Any]) -> Photo:
-    words = {name: (row.get(name) or "").strip() or None for name in COLUMNS}
-
-    def read(name: str, kind: Callable[[str], Any], such_as: str) -> Any:
-        word = words[name]
-        try:
-            return None if word is None else kind(word)
-        except ValueError:
-            raise UnusablePhotos(
-                f"{table}, line {line}: {word!r} is no {name}; write it as {such_as}"
-            ) from None
-
-    if words["path"] is None:
-        raise UnusablePhotos(f"{table}, line {line}: its path is empty; name the photo's file")
-    found = Photo(
-        table.parent / words["path"],
-        words["individual"],
-        words["encounter"],
-        read("date", _date, "2025-04-03 or 2025-04-03T12:30, not in the future"),
-        words["side"],
-        read("box", _box, "left top right bottom, such as 0 0 640 480"),
-        words["place"],
-        words["observer"],
-        read("latitude", _degrees(90), "degrees between -90 and 90, such as 48.39"),
-        read("longitude", _degrees(180), "degrees between -180 and 180, such as -4.49"),
-    )
-    if (found.latitude is None) != (found.longitude is None):
-        lacks = "latitude" if found.latitude is None else "longitude"
-        raise UnusablePhotos(f"{table}, line {line}: its {lacks} is empty; give both, or neither")
-    return found
-
-
-def _date(text: str) -> datetime:
-    date = datetime.fromisoformat(text)
-    # A day's grace: the camera's clock may be of any zone.
-    if date.replace(tzinfo=date.tzinfo or UTC) > datetime.now(UTC) + timedelta(days=1):
-        raise ValueError(text)
-    return date
-
-
-def _degrees(most: float) -> Callable[[str], float]:
-    def read(text: str) -> float:
-        degrees = float(text)
-        if not -most <= degrees <= most:
-            raise ValueError(text)
-        return degrees
-
-    return read
-
-
-def _box(text: str) -> tuple[int, int, int, int]:
-    left, top, right, bottom = map(int, text.replace(",", " ").split())
-    if not (0 <= left < right and 0 <= top < bottom):
-        raise ValueError(text)
-    return left, top, right, bottom
+def _shown(value: Any) -> str:
+    """A value for a person's eyes, not longer than a line."""
+    shown = repr(value) if isinstance(value, str) else f"'{value}'"
+    return shown if len(shown) <= 60 else f"{shown[:59]}…"

@@ -1,0 +1,53 @@
+"""What pages read of a catalogue, a few rows at a time: `Catalogue` has it all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from resight.catalogue import browse, past
+from resight.catalogue.browse import Counts, Shown, Waiting
+from resight.catalogue.past import Event
+from resight.catalogue.store import Store
+
+
+class Browsing:
+    """What a page shows; see `Catalogue`."""
+
+    _store: Store
+
+    def shown(self, ids: Sequence[int]) -> list[Shown]:
+        """Photos by their numbers; see `browse.shown`."""
+        return browse.shown(self._store, ids)
+
+    def waiting(self, count: int, *, skip: Collection[int] = ()) -> list[Waiting]:
+        """The first that wait for a name; see `browse.waiting`."""
+        return browse.waiting(self._store, count, skip=skip)
+
+    def revision(self) -> int:
+        """One more with every change of the catalogue: tells what was computed from what is now."""
+        return browse.revision(self._store)
+
+    def kept_files(self, paths: Collection[Path]) -> set[Path]:
+        """Which of these files the catalogue has a photo in."""
+        return browse.kept_files(self._store, paths)
+
+    def counts(self) -> Counts:
+        """How many individuals and photos there are, and how many wait for a name."""
+        return browse.counts(self._store)
+
+    def names(self, part: str = "", *, count: int = 20) -> list[str]:
+        """Names that have this in them; see `browse.names`."""
+        return browse.names(self._store, part, count=count)
+
+    def suggested_name(self) -> str:
+        """A free name for somebody new; see `browse.suggested_name`."""
+        return browse.suggested_name(self._store)
+
+    def last_action(self, who: str) -> tuple[int, str, str] | None:
+        """The last thing that somebody did and that still stands: number, verb and summary."""
+        return browse.last_action(self._store, who)
+
+    def events(self, count: int, *, before: int | None = None) -> list[Event]:
+        """The last things that people did, the newest first; see `past.newest_events`."""
+        return past.newest_events(self._store, count, before=before)

@@ -1,0 +1,172 @@
+"""What `resight evaluate` asks again: of the background alone, and with a look at keypoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from resight.commands.common import wants_bar
+from resight.compare import KeypointCache, Keypoints
+from resight.compare.fuse import CLOSE, Fusion, labelled_pairs, match_scores, rerank
+from resight.evaluate.background import background_test, both_parts, chosen, has_surroundings
+from resight.evaluate.metrics import Figure, mean_figures
+from resight.evaluate.nearest import Marked, mark, nearest
+from resight.photos.stream import progress_bar
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from resight.evaluate.background import Background
+    from resight.evaluate.evaluation import Evaluation
+    from resight.fingerprint.fingerprinter import Fingerprinter
+    from resight.photos.examine import Facts
+    from resight.photos.photo import Photo
+    from resight.photos.split import Split
+
+QUERIES = 300  # looked at closely at most; drawn by chance
+FEWEST = 20  # photos that the model was not trained on, to learn from them
+MOST_STRANGERS = 1000  # photos of the gallery by which it is judged how alike strangers are
+LEARNED_FROM = 100  # photos of the gallery that teach what a match is worth, with their shortlists
+
+
+def look_behind(
+    fingerprinter: Fingerprinter,
+    photos: list[Photo],
+    facts: list[Facts],
+    vectors: NDArray[np.float32],
+    met: NDArray[np.int64],
+    sides: Split,
+    found: Evaluation,
+    *,
+    seed: int = 0,
+) -> Background | None:
+    """Fingerprint the photos' backgrounds and animals, and compare what is found in them."""
+    if not found.known:
+        return None
+    alone = sides.by == "individual"
+    gallery = sides.query if alone else sides.train
+    who = [str(photo.individual) for photo in photos]
+    places = chosen(who, found.queries, gallery, seed=seed)
+    card = fingerprinter.card
+    read: list[int] = []
+
+    def pixels() -> Any:
+        stream = both_parts(
+            [photos[place] for place in places],
+            channels=card.channels,
+            at_least=2 * max(card.size),
+        )
+        for place, behind, before in stream:
+            read.append(place)
+            yield behind
+            yield before
+
+    bar = wants_bar(len(places))
+    parts = fingerprinter(pixels(), progress=bar).vectors
+    if not read:  # the files have gone meanwhile
+        return None
+    places = places[read]
+    return background_test(
+        vectors[places],
+        parts[::2],
+        parts[1::2],
+        [who[place] for place in places],
+        met[places],
+        np.flatnonzero(np.isin(places, found.queries)),
+        np.flatnonzero(np.isin(places, gallery)),
+        apart=alone,
+        surroundings=sum(
+            has_surroundings(photos[place], facts[place].width, facts[place].height)
+            for place in places
+        ),
+        seed=seed,
+    )
+
+
+def look_closely(
+    photos: list[Photo],
+    facts: list[Facts],
+    vectors: NDArray[np.float32],
+    met: NDArray[np.int64],
+    split: Split,
+    found: Evaluation,
+    seen: NDArray[np.bool_] | None,
+    *,
+    seed: int = 0,
+) -> tuple[Figure, Figure] | None:
+    """R@1 of the same queries by fingerprint alone, and after a second look at their shortlists.
+
+    What a match is worth beside the fingerprint is learned from the gallery's photos, those that
+    the model was not trained on where there are such.
+    """
+    alone = split.by == "individual"
+    gallery = split.query if alone else split.train
+    marked = mark(vectors, [photo.individual for photo in photos], met)
+    first = nearest(marked, found.queries, gallery, apart=alone)
+    asks = np.flatnonzero(first.known)
+    if len(asks) > QUERIES:
+        asks = np.sort(np.random.default_rng(seed).choice(asks, QUERIES, replace=False))
+    if not len(asks):
+        return None
+    cache = KeypointCache(most=CLOSE.most, upright=CLOSE.upright)
+
+    def keypoints(place: int) -> Keypoints:
+        photo = photos[place]
+        return cache.of(photo.path, photo.box, content=facts[place].content_hash)
+
+    def of_gallery(searched: NDArray[np.int64], place: int) -> Keypoints:
+        return keypoints(int(searched[place]))
+
+    with progress_bar("Looking closely", LEARNED_FROM + len(asks)) as advance:
+        fusion = _fusion(marked, met, split.train, seen, keypoints, seed)
+        advance(LEARNED_FROM)
+        right = np.zeros((len(asks), 2))
+        for row, place in enumerate(asks.tolist()):
+            query = int(found.queries[place])
+            searched = gallery
+            if alone:
+                searched = gallery[marked.group[gallery] != marked.group[query]]
+            cosines = marked.vectors[searched] @ marked.vectors[query]
+            looked = rerank(keypoints(query), cosines, partial(of_gallery, searched), fusion)
+            best = searched[looked.order[0]]
+            right[row] = first.right[place], marked.who[best] == marked.who[query]
+            advance(1)
+    person = np.unique(marked.who[found.queries[asks]], return_inverse=True)[1]
+    before, after = mean_figures(right, person, seed=seed)
+    return before, after
+
+
+def _fusion(
+    marked: Marked,
+    met: NDArray[np.int64],
+    teachers: NDArray[np.int64],
+    seen: NDArray[np.bool_] | None,
+    keypoints: Callable[[int], Keypoints],
+    seed: int,
+) -> Fusion:
+    """What a match is worth, learned from the gallery's pairs; else what is usual."""
+    ask = None if seen is None else ~seen[teachers]
+    if ask is None or ask.sum() >= FEWEST:
+        encounters = [None if one < 0 else int(one) for one in met[teachers]]
+        one, other, same = labelled_pairs(
+            marked.vectors[teachers],
+            marked.who[teachers],
+            encounters,
+            ask=ask,
+            queries=LEARNED_FROM,
+            seed=seed,
+        )
+        if same.any() and not same.all():
+            vectors, first, second = marked.vectors, teachers[one], teachers[other]
+            scores = np.zeros(len(first))
+            for query in np.unique(first).tolist():
+                rows = np.flatnonzero(first == query)
+                others = [keypoints(int(place)) for place in second[rows]]
+                scores[rows] = match_scores(keypoints(query), others)
+            cosines = (vectors[first] * vectors[second]).sum(axis=1)
+            return Fusion.fit(cosines, scores, same)
+    strangers = nearest(marked, teachers[:MOST_STRANGERS], teachers, apart=True).other
+    return Fusion.guess(strangers[np.isfinite(strangers)])

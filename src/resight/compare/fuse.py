@@ -1,0 +1,309 @@
+"""A second look at a shortlist: the fingerprint's cosine and the keypoints' match as one score.
+
+A fingerprint finds the few photos out of thousands that may show the same individual, in a
+millisecond; keypoints tell those few apart, in a millisecond each. What each of the two is worth is
+learned from labelled pairs of photos: the probability that a pair shows one individual is
+
+    1 / (1 + exp(-(cosine c + local log(1 + s) + offset)))
+
+with c the cosine of the two fingerprints and s the score of the match (`Match.score`), neither
+weight below 0. Fusing by calibrated scores is WildFusion's idea (Cermak, Picek, Adam, Neumann and
+Matas, "WildFusion: individual animal identification with calibrated similarity fusion", ECCV
+workshops 2024), which averages scores that were calibrated one by one; learned together, as here,
+the surer of the two counts for more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from resight.compare.keypoints import MOST, Keypoints
+from resight.compare.matching import match
+from resight.errors import ResightError, UnreadablePhoto
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+SHORTLIST = 100  # a tenth of a second; most of what a weak fingerprint lost is found again
+# Log odds a standard deviation of strangers' cosines, a unit of log(1 + score), and of a pair of
+# which neither says anything: near to what cows' and whales' photos gave.
+_USUAL_COSINE, _USUAL_LOCAL, _USUAL_OFFSET = 2.0, 3.0, -5.0
+_SPREAD = 10.0  # of the Gaussian prior on a weight, in log odds a standard deviation of its score
+
+
+@dataclass(frozen=True)
+class Close:
+    """How photos of a shortlist are looked at: chosen on whales' and cows' photos.
+
+    Attributes:
+        most, upright: as for `find_keypoints`. Upright, as photos of one catalogue mostly are:
+            described as they lie, places of different animals are mistaken for one another less.
+        ratio, tolerance: as for `match`. A looser ratio than between two photos that were found
+            alone, since the arrangement is checked, and heads turn.
+    """
+
+    most: int = MOST
+    upright: bool = True
+    ratio: float = 0.9
+    tolerance: float = 0.05
+
+
+CLOSE = Close()
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """What a cosine and a match are worth together; see the head of this file.
+
+    Attributes:
+        cosine: log odds that the fingerprint's cosine brings, a unit; 0 or more.
+        local: log odds that the match brings, a unit of log(1 + score); 0 or more.
+        offset: log odds of a pair with cosine 0 and no match.
+        pairs, same: how many pairs it was learned from, and how many of these show one individual.
+    """
+
+    cosine: float
+    local: float
+    offset: float
+    pairs: int = 0
+    same: int = 0
+
+    @classmethod
+    def fit(cls, cosines: Any, locals_: Any, same: Any) -> Fusion:
+        """Learn from labelled pairs, such as `labelled_pairs` draws.
+
+        Args:
+            cosines: (n,) of the pairs' fingerprints.
+            locals_: (n,) scores of their matches, 0 or more.
+            same: bool (n,), whether a pair shows one individual.
+
+        Raises:
+            ValueError: shapes that do not fit, or scores that cannot be.
+            ResightError: pairs of one kind only, from which nothing can be learned.
+        """
+        from scipy.optimize import minimize
+
+        scores = np.stack(_checked(cosines, locals_), axis=1)
+        wanted = np.asarray(same)
+        if wanted.dtype != np.bool_ or wanted.shape != scores.shape[:1]:
+            raise ValueError(f"same is bool {scores.shape[:1]}, not {wanted.dtype} {wanted.shape}")
+        if not wanted.any() or wanted.all():
+            kind = "different individuals" if not wanted.any() else "one individual"
+            raise ResightError(
+                f"all {len(wanted)} pairs of photos show {kind}: what a match is worth cannot be "
+                "learned from these; it takes individuals with photos of several encounters"
+            )
+        middle, spread = scores.mean(0), np.maximum(scores.std(0), 1e-9)
+        features = np.column_stack([(scores - middle) / spread, np.ones(len(scores))])
+        sign = np.where(wanted, -1.0, 1.0)
+
+        def loss(weights: Floats) -> tuple[float, Floats]:
+            away = sign * (features @ weights)
+            slope = features.T @ (sign / (1 + np.exp(-away)))
+            held = np.append(weights[:2], 0) / _SPREAD
+            return float(np.logaddexp(0, away).sum() + held @ held / 2), slope + held / _SPREAD
+
+        bounds = [(0, None), (0, None), (None, None)]
+        found = minimize(loss, np.zeros(3), jac=True, method="L-BFGS-B", bounds=bounds).x
+        weights = found[:2] / spread
+        offset = float(found[2] - weights @ middle)
+        cosine, local = map(float, weights)
+        return cls(cosine, local, offset, len(wanted), int(wanted.sum()))
+
+    @classmethod
+    def guess(cls, strangers: Any) -> Fusion:
+        """What is usual, where there are no photos to learn it from that the model has not seen.
+
+        The order that it makes is to be trusted more than its probabilities.
+
+        Args:
+            strangers: (n,) cosines of photos with the most similar ones of other individuals.
+
+        Raises:
+            ValueError: none, or cosines that cannot be.
+        """
+        near, _ = _checked(strangers, 0.0)
+        if not len(near):
+            raise ValueError("there are no strangers to judge a cosine by")
+        cosine = _USUAL_COSINE / max(float(near.std()), 0.01)
+        return cls(cosine, _USUAL_LOCAL, _USUAL_OFFSET - cosine * float(near.mean()))
+
+    def odds(self, cosines: Any, locals_: Any = 0.0) -> Floats:
+        """Log odds that pairs show one individual: float64 (n,).
+
+        Rises with both scores. A pair that was not looked at closely counts as one that has
+        nothing in common: so no photo gains by lying outside a shortlist, which holds those of the
+        highest cosine, and the order of the others stays that of their cosines.
+
+        Args:
+            cosines: (n,) of the fingerprints.
+            locals_: (n,) scores of the matches, or one number for all.
+
+        Raises:
+            ValueError: shapes that do not fit, or scores that cannot be.
+        """
+        near, alike = _checked(cosines, locals_)
+        return self.cosine * near + self.local * alike + self.offset
+
+    def score(self, cosines: Any, locals_: Any = 0.0) -> Floats:
+        """The probability that pairs show one individual; as `odds`."""
+        from scipy.special import expit
+
+        return np.asarray(expit(self.odds(cosines, locals_)), np.float64)
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain values for JSON, such as for a model's card."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Fusion:
+        """Read back; what is unknown is passed over.
+
+        Raises:
+            ResightError: something is missing, or is no number that it can be.
+        """
+        try:
+            made = cls(**{f.name: values[f.name] for f in fields(cls) if f.name in values})
+            numbers = np.array([made.cosine, made.local, made.offset], np.float64)
+            good = np.isfinite(numbers).all() and numbers[:2].min() >= 0
+        except (TypeError, ValueError):
+            good = False
+        if not good:
+            raise ResightError(
+                "what a match is worth (fusion) is not to be read: it has cosine and local, 0 or "
+                "more, and offset; learn it again"
+            )
+        return made
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """A gallery's photos after a second look.
+
+    Attributes:
+        order: int64 (n,), positions of the gallery's photos, the likeliest first.
+        probability: float64 (n,), that each shows the query's individual, by position.
+        scores: float64 (n,), of the matches, by position; NaN for those not looked at.
+        unreadable: the errors of photos of the shortlist that could not be looked at.
+    """
+
+    order: Ints
+    probability: Floats
+    scores: Floats
+    unreadable: tuple[UnreadablePhoto, ...] = ()
+
+
+def rerank(
+    query: Keypoints,
+    cosines: Any,
+    keypoints_of: Callable[[int], Keypoints],
+    fusion: Fusion,
+    *,
+    shortlist: int = SHORTLIST,
+    close: Close = CLOSE,
+) -> Looked:
+    """Look closely at the photos of a gallery whose fingerprints are nearest to a query's.
+
+    Args:
+        query: keypoints of the query.
+        cosines: (n,) of its fingerprint with those of the gallery's photos.
+        keypoints_of: gives the keypoints of a photo by its position, such as
+            `lambda i: cache.of(paths[i])`; asked for the shortlist alone.
+        fusion: what cosine and match are worth.
+        shortlist: how many photos to look at.
+        close: how.
+
+    Raises:
+        ValueError: a shortlist below 0, or cosines that cannot be.
+    """
+    near, _ = _checked(cosines, 0.0)
+    if shortlist < 0:
+        raise ValueError(f"a shortlist has 0 photos or more, not {shortlist}")
+    scores = np.full(len(near), np.nan)
+    unreadable = []
+    for place in np.argsort(-near, kind="stable")[:shortlist].tolist():
+        try:
+            scores[place] = match_scores(query, [keypoints_of(place)], close)[0]
+        except UnreadablePhoto as error:  # its fingerprint still speaks for it
+            unreadable.append(error)
+    odds = fusion.odds(near, np.nan_to_num(scores))
+    # Of equals the nearer by fingerprint comes first, then the first.
+    order = np.lexsort((np.arange(len(near)), -near, -odds))
+    probability = fusion.score(near, np.nan_to_num(scores))
+    return Looked(order, probability, scores, tuple(unreadable))
+
+
+def match_scores(query: Keypoints, others: Sequence[Keypoints], close: Close = CLOSE) -> Floats:
+    """The scores of a query's matches with each of some photos: float64 (n,)."""
+    return np.array(
+        [match(query, one, ratio=close.ratio, tolerance=close.tolerance).score for one in others],
+        np.float64,
+    )
+
+
+def labelled_pairs(
+    vectors: npt.NDArray[np.float32],
+    individuals: Sequence[Any] | npt.NDArray[Any],
+    encounters: Sequence[Any] | npt.NDArray[Any] | None = None,
+    *,
+    ask: npt.NDArray[np.bool_] | None = None,
+    queries: int = 300,
+    shortlist: int = SHORTLIST,
+    seed: int = 0,
+) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
+    """Pairs to learn a fusion from: photos, each with the shortlist that it would get.
+
+    They are as hard as those that will be judged, since each is of a photo and the nearest to it.
+    No pair is of one encounter, in which photos are near-copies.
+
+    Args:
+        vectors: float32 (n, dim), unit length.
+        individuals: (n,) who is on each.
+        encounters: (n,) the encounter of each; None in it, or None instead of it: its own.
+        ask: bool (n,), which may ask. A model knows the photos that it was trained on too well to
+            tell what its cosines are worth, so let others ask, where there are such.
+        queries: how many photos ask at most, drawn by chance.
+        shortlist: how many of the nearest each is paired with.
+        seed: of the draw.
+
+    Returns:
+        int64 (p,) positions of those that ask, int64 (p,) of those that answer, and bool (p,)
+        whether the two show one individual.
+    """
+    count = len(vectors)
+    who = np.unique(np.asarray(individuals), return_inverse=True)[1]
+    met: list[Any] = [None] * count if encounters is None else list(encounters)
+    codes: dict[Any, int] = {}
+    together = np.array(
+        [
+            codes.setdefault(("photo", i) if met[i] is None else (int(who[i]), met[i]), len(codes))
+            for i in range(count)
+        ],
+        np.int64,
+    )
+    may = np.arange(count) if ask is None else np.flatnonzero(ask)
+    drawn = np.sort(np.random.default_rng(seed).permutation(may)[:queries])
+    first, second = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for query in drawn.tolist():
+        near = np.where(together == together[query], -np.inf, vectors @ vectors[query])
+        nearest = np.argsort(-near, kind="stable")[:shortlist]
+        nearest = nearest[np.isfinite(near[nearest])]
+        first.append(np.full(len(nearest), query))
+        second.append(nearest)
+    one, other = np.concatenate(first), np.concatenate(second)
+    return one, other, who[one] == who[other]
+
+
+def _checked(cosines: Any, locals_: Any) -> tuple[Floats, Floats]:
+    """The cosines, and log(1 + score) of the matches, both float64 (n,)."""
+    near, found = np.asarray(cosines, np.float64), np.asarray(locals_, np.float64)
+    if near.ndim != 1 or found.shape not in ((), near.shape):
+        raise ValueError(f"cosines and scores are both (n,), not {near.shape} and {found.shape}")
+    if not np.isfinite(near).all() or not np.isfinite(found).all() or (found < 0).any():
+        raise ValueError("cosines are finite, and scores of matches finite and not below 0")
+    return near, np.broadcast_to(np.log1p(found), near.shape)

@@ -1,0 +1,36 @@
+"""The best epoch instead of the last one."""
+
+from __future__ import annotations
+
+from fastai.callback.core import Callback
+
+
+class KeepBest(Callback):
+    """Ends a training with the weights of the epoch with the highest R@1 in validation.
+
+    Only epochs that see photos of the full size are compared (`GrowingSize`); of equals the latest
+    is kept. `Resume` takes up what was the best so far.
+    """
+
+    order = 64  # when the figures of the epoch are there, before `Resume` saves
+
+    def before_fit(self) -> None:
+        """Nothing is known, unless `Resume` brings it."""
+        self.learn.best = None
+
+    def after_epoch(self) -> None:
+        """Keep the weights if they are the best."""
+        figures = dict(self.learn.figures)
+        value = figures.get("R@1")
+        if value is None or self.learn.dls.valid.shrunk_to not in (None, self.learn.model.size):
+            return
+        if self.learn.best is None or value >= self.learn.best["figures"]["R@1"]:
+            weights = {k: v.detach().cpu().clone() for k, v in self.model.state_dict().items()}
+            self.learn.best = {"figures": figures, "model": weights}
+
+    def after_fit(self) -> None:
+        """Put the best weights back."""
+        if self.learn.best is not None:
+            self.learn.model.load_state_dict(self.learn.best["model"])
+            self.learn.figures = self.learn.best["figures"]
+            self.learn.best = None

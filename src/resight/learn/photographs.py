@@ -1,0 +1,157 @@
+"""The recipe for photographs: a pretrained body trained further, on two cores if need be."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from fastai.callback.core import Callback
+from fastai.callback.training import GradientClip
+from fastai.optimizer import OptimWrapper
+from torch import Tensor, nn
+
+from resight.learn.allocator import keep_freed_memory
+from resight.learn.arcface import ArcFaceLoss
+from resight.learn.augment import Warp
+from resight.learn.data import Augment, PhotoSet
+from resight.learn.embedder import Embedder, create_embedder
+from resight.learn.fold import fold_batchnorm
+from resight.learn.learner import Loss, ReidLearner, reid_learner
+from resight.learn.plan import Plan, Size
+from resight.learn.sizes import GrowingSize, growing_sizes, takes
+
+# Learning rates of the body, the head and the loss' centres, as measured (docs/learning.md).
+BODY_RATE, HEAD_RATE, CENTRES_RATE = 5e-5, 1e-3, 1e-2
+# A body without its batch normalisations, and one that kept them.
+UNFOLDED_RATE = 5e-4
+DECAY = 0.05
+MARGIN, SCALE = 0.3, 30.0
+INDIVIDUALS, PHOTOS = 16, 2
+EPOCHS = (3, 40)  # fewer learn little; more of a large set are worth little
+BATCHES = 1500  # what a small set is given, however few photos it has
+BUDGET = 30 * 60.0
+_LED_IN = 0.25  # of the training until ArcFace's margin is whole
+_WARM = 0.15  # of the training until the learning rate is whole
+
+WARP = Warp(
+    turn=0.15, scale=0.15, stretch=0.08, slant=0.08, shift=0.08, bend=0, beyond="reflection"
+)
+
+
+def photo_augmentation() -> list[Augment]:
+    """The steps for photographs. Nothing is mirrored: sides may differ."""
+    from resight.learn.light import Cover, Light
+
+    return [WARP, Light(), Cover()]
+
+
+class FineTuning:
+    """One training of a pretrained body on photographs.
+
+    The body's batch normalisations are folded into its convolutions, where it has such as can be;
+    its last layer is a new head, trained with ArcFace unless another loss is given; a third each
+    of the epochs sees small, larger and whole photos, where the body takes them.
+
+    Args:
+        train, valid: the photos at their full size, as for `reid_learner`.
+        plan: what to train.
+        loss: instead of ArcFace.
+        seed: of everything.
+        path: where fastai puts its files.
+
+    Attributes:
+        learn: the learner.
+        sizes: what the epochs see, in turn, once each.
+        folded: whether the body's batch normalisations are.
+    """
+
+    def __init__(
+        self,
+        train: PhotoSet,
+        valid: PhotoSet,
+        plan: Plan,
+        *,
+        loss: Loss | None = None,
+        seed: int = 0,
+        path: Path,
+    ) -> None:
+        keep_freed_memory()
+        torch.manual_seed(seed)
+        body = create_embedder(
+            plan.body, dim=plan.dim, channels=plan.channels, size=plan.size, pretrained=True
+        )
+        self.folded = bool(fold_batchnorm(body.body, torch.rand(2, plan.channels, *body.sees)))
+        sizes = growing_sizes(plan.size, 3)
+        grows = body.sees == plan.size and takes(body.body, plan.channels, sizes)
+        self.sizes: list[Size] = sizes if grows else [plan.size]
+        self.arcface = ArcFaceLoss(len(train.names), plan.dim, margin=MARGIN, scale=SCALE)
+        self.learn: ReidLearner = reid_learner(
+            train,
+            valid,
+            body=body,
+            loss=loss or self.arcface,
+            individuals=min(INDIVIDUALS, len(train.labels.unique())),
+            photos=PHOTOS,
+            augment=photo_augmentation(),
+            # In bfloat16 the processor is slower here: depthwise convolutions gain nothing.
+            half_precision=torch.cuda.is_available(),
+            seed=seed,
+            path=path,
+            wd=DECAY,
+            moms=(0.9, 0.9, 0.9),
+            opt_func=partial(OptimWrapper, opt=torch.optim.AdamW, betas=(0.9, 0.99), fused=True),
+        )
+
+    def epochs_within(self, budget: float) -> int:
+        """How many epochs a time allows, in seconds; a few batches of each size are timed."""
+        loader = self.learn.dls.train
+        held = (
+            0 if self.learn.dls.valid.photos is loader.photos else len(self.learn.dls.valid.photos)
+        )
+        each = [self._seconds_a_batch(size) for size in self.sizes]
+        per_photo = np.mean(each) / (INDIVIDUALS * PHOTOS)
+        epoch = len(loader) * float(np.mean(each)) + held * per_photo / 3  # forward only
+        least, most = EPOCHS
+        most = max(most, BATCHES // max(1, len(loader)))
+        return int(np.clip(budget / epoch, least, most))
+
+    def fit(self, epochs: int, cbs: Sequence[Callback]) -> None:
+        """Train."""
+        batches = epochs * len(self.learn.dls.train)
+        self.arcface.lead_in = max(1, round(_LED_IN * batches))
+        rates = [BODY_RATE if self.folded else UNFOLDED_RATE, HEAD_RATE]
+        if list(cast(nn.Module, self.learn.loss_func).parameters()):
+            rates.append(CENTRES_RATE)
+        sizes = growing_sizes(self.sizes[-1], epochs) if len(self.sizes) > 1 else self.sizes
+        self.learn.fit_one_cycle(
+            epochs,
+            rates,
+            pct_start=_WARM,
+            cbs=[*cbs, GrowingSize(sizes), GradientClip(5.0)],
+        )
+
+    def _seconds_a_batch(self, size: Size, turns: int = 3) -> float:
+        """The median of some steps on a copy, so that nothing is learned."""
+        loader, device = self.learn.dls.train, self.learn.dls.device
+        network: Embedder = copy.deepcopy(self.learn.model).train()
+        loss = copy.deepcopy(self.learn.loss_func)
+        took = []
+        loader.shrunk_to = size
+        try:
+            pixels, labels = loader.one_batch()
+            for _ in range(turns):
+                begun = time.perf_counter()
+                value: Tensor = loss(network(pixels), labels)
+                value.backward()
+                if device.type == "cuda":
+                    torch.cuda.synchronize()
+                took.append(time.perf_counter() - begun)
+        finally:
+            loader.shrunk_to = None
+        return float(np.median(took)) * 1.1  # the optimiser, the pipeline

@@ -1,0 +1,188 @@
+"""How a folder is to be trained: by the look of its photos, before any hour is spent."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+
+from resight.errors import ResightError
+from resight.learn.data import PhotoSet
+from resight.photos.decode import Fit
+from resight.photos.photo import Photo
+
+Kind = Literal["drawings", "photos"]
+LossName = Literal["triplet", "soft-triplet", "supcon", "arcface"]
+Size = tuple[int, int]
+
+# Pictures up to this side are taken as they are and suit the "small" body.
+SMALL = 48
+# The side of square photos for a body from scratch, and the most for a pretrained one.
+USUAL_SIZE, LARGE_SIZE = 96, 224
+_STEP = 16
+# More of a photo's pixels than it has show a body of stride 32 where things are.
+_ENLARGED = 1.35
+# No more elongated than so, whatever the photos are.
+_LONGEST = 2.5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How photos are to be trained; what `resight train` shows before it begins.
+
+    Attributes:
+        epochs: passes over the photos; None while the budget has not been divided.
+        budget: seconds that the training may take, where that decides the epochs.
+        fine_tune: a pretrained body is trained further, from small photos to the full size.
+    """
+
+    kind: Kind
+    body: str
+    pretrained: bool
+    size: Size
+    channels: int
+    fit: Fit
+    dim: int
+    loss: LossName
+    epochs: int | None = None
+    budget: float | None = None
+
+    @property
+    def fine_tune(self) -> bool:
+        """Whether it is the recipe for pretrained bodies."""
+        return self.pretrained and self.kind == "photos"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What some of the photos look like.
+
+    Attributes:
+        grey, dark: all of them have no colour; they are light on dark on the whole.
+        shapes: (n, 2) heights and widths of the photos, or of their boxes.
+    """
+
+    grey: bool
+    dark: bool
+    shapes: np.ndarray
+
+
+def look(photos: Sequence[Photo], most: int = 24) -> Look:
+    """Look at some photos, evenly spread; those that cannot be read are passed over."""
+    from resight.photos.decode import read_image
+
+    some = [photos[i] for i in np.linspace(0, len(photos) - 1, min(most, len(photos))).astype(int)]
+    images = []
+    for photo in some:
+        try:
+            images.append(read_image(photo.path, channels=3, box=photo.box))
+        except ResightError:  # all that cannot be read are told of together, later
+            continue
+    if not images:
+        return Look(False, False, np.full((1, 2), USUAL_SIZE))
+    grey = all(bool((image[..., :1] == image).all()) for image in images)
+    dark = bool(np.mean([image.mean() for image in images]) < 128)
+    return Look(grey, dark, np.array([image.shape[:2] for image in images]))
+
+
+def choose_size(seen: Look, *, fine_tune: bool) -> Size:
+    """Height and width for a training.
+
+    Small pictures keep theirs, square. For a body from scratch it is 96×96. For a pretrained one
+    it has the photos' usual proportions and about as many pixels as they have, at most those of
+    224×224, in steps of 16.
+    """
+    if (largest := int(seen.shapes.max())) <= SMALL:
+        return largest, largest
+    if not fine_tune:
+        return USUAL_SIZE, USUAL_SIZE
+    height, width = np.exp(np.log(seen.shapes).mean(0))
+    shape = np.clip(height / width, 1 / _LONGEST, _LONGEST)
+    side = np.clip(np.sqrt(height * width) * _ENLARGED, USUAL_SIZE, LARGE_SIZE)
+    high, wide = (
+        max(_STEP, round(float(edge) / _STEP) * _STEP)
+        for edge in (side * np.sqrt(shape), side / np.sqrt(shape))
+    )
+    return high, wide
+
+
+def hold_back(
+    photos: PhotoSet, share: float, seed: int, *, most: int | None = None
+) -> tuple[np.ndarray, PhotoSet]:
+    """Positions of the training photos, and the others; all of them twice where none is spared.
+
+    Two photos or more of an individual are held back, of those with four or more; of individuals
+    drawn at random, until there are `most` photos.
+    """
+    rng = np.random.default_rng(seed)
+    labels = photos.labels.numpy()
+    held = np.zeros(len(labels), dtype=bool)
+    everybody = np.arange(len(photos.names))
+    for who in everybody if most is None else rng.permutation(everybody):
+        of = np.flatnonzero(labels == who)
+        if len(of) >= 4 and share > 0 and (most is None or held.sum() < most):
+            held[rng.permutation(of)[: max(2, round(share * len(of)))]] = True
+    if len(np.unique(labels[held])) < 2:  # whoever is held back alone is always right
+        return np.arange(len(photos)), photos
+    return np.flatnonzero(~held), photos.take(np.flatnonzero(held))
+
+
+def seconds(words: str) -> float:
+    """A length of time such as "90s", "30m", "1h" or "1h30m", in seconds.
+
+    Raises:
+        ResightError: it is none, or nothing.
+    """
+    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", words.strip().lower())
+    hours, minutes, rest = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
+    total = 3600 * hours + 60 * minutes + rest
+    if not 0 < total <= 30 * 24 * 3600:
+        raise ResightError(f"{words!r} is no length of time; write it like 30m, 1h or 1h30m")
+    return total
+
+
+def check_options(
+    out: Path,
+    *,
+    size: int | None,
+    channels: int | None,
+    epochs: int | None,
+    share: float,
+    seed: int,
+    loss: LossName | None,
+    networks: int,
+) -> None:
+    """Refuse what makes no sense, and a place where nothing can be written.
+
+    Raises:
+        ResightError: which, and what would.
+    """
+    if out.is_dir() or out.suffix.lower() != ".onnx":
+        raise ResightError(f"{out}: the model is one file; name it like digits.onnx")
+    if seed < 0:
+        raise ResightError(f"a seed is 0 or more, not {seed}")
+    if size is not None and not 16 <= size <= 1024:
+        raise ResightError(f"a size of {size} pixels makes no sense; give 16 to 1024")
+    if channels not in (None, 1, 3):
+        raise ResightError(f"photos have 1 channel (grey) or 3 (colour), not {channels}")
+    if epochs is not None and epochs < 1:
+        raise ResightError(f"{epochs} epochs train nothing; give 1 or more")
+    if not 0 <= share <= 0.5:
+        raise ResightError(f"a share of {share} cannot be held back; give 0 to 0.5")
+    if loss not in (None, *get_args(LossName)):
+        raise ResightError(f"{loss!r} is no loss here; take one of {', '.join(get_args(LossName))}")
+    if networks < 1:
+        raise ResightError(f"{networks} networks cannot be trained; give 1 or more")
+    try:  # now, and not when the training is through
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out.parent):
+            pass
+    except OSError as error:
+        raise ResightError(
+            f"{out}: nothing can be written there ({error.strerror or error}); choose another place"
+        ) from error

@@ -1,0 +1,110 @@
+"""What the photos' own files add to what is written of them: dates, places, boxes of animals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
+
+from resight.errors import UnreadablePhoto
+from resight.photos.header import Header, read_header
+from resight.photos.megadetector import Animal, Detections, in_pixels, several
+from resight.photos.photo import Photo
+from resight.photos.problem import Taken
+from resight.photos.stream import in_threads, progress_bar
+from resight.words import counted
+
+_HEADERS = 64  # that one thread reads in one go
+
+_Outcome = tuple[int, Header | UnreadablePhoto]
+
+
+def with_dates_and_boxes(
+    taken: Taken,
+    detections: Detections | None,
+    *,
+    exif: bool,
+    say: Callable[[str], None] = lambda words: None,
+    progress: str | None = None,
+) -> Taken:
+    """Photos with what their files' headers tell; nothing is decoded.
+
+    Args:
+        taken: photos whose files are there.
+        detections: where the animals are; a photo without a box gets that of the surest one. A
+            photo that has a name, and several animals on it, is a problem.
+        exif: take date and place from the files of photos whose date is not known.
+        say: told of how many photos no animal is known.
+        progress: words for a bar on stderr, or None.
+    """
+    animals: list[list[Animal] | None] = [None] * len(taken.photos)
+    if detections is not None:
+        seen = detections.of([photo.path for photo in taken.photos])
+        animals = [
+            None if photo.box else some for photo, some in zip(taken.photos, seen, strict=True)
+        ]
+        _say_of_boxes(detections, taken.photos, animals, say)
+    asked = [
+        (place, photo, bool(animals[place]))
+        for place, photo in enumerate(taken.photos)
+        if animals[place] or (exif and photo.date is None)
+    ]
+    photos = list(taken.photos)
+    problems = []
+    for place, header in _headers(asked, progress):
+        if isinstance(header, UnreadablePhoto):
+            problems.append(taken.problem(place, header.reason))
+            continue
+        if exif:
+            photos[place] = _dated(photos[place], header)
+        some = animals[place]
+        if not some or header.size is None:
+            continue
+        if photos[place].individual is not None and (count := several(some)) > 1:
+            words = f"{count} animals on it, and one name; give its box in a table, or cut it"
+            problems.append(taken.problem(place, words))
+            continue
+        photos[place] = replace(photos[place], box=in_pixels(some[0].part, header.size))
+    return taken.without(problems, photos)
+
+
+def _headers(asked: Sequence[tuple[int, Photo, bool]], progress: str | None) -> Iterator[_Outcome]:
+    def read(some: list[tuple[int, Photo, bool]]) -> list[_Outcome]:
+        headers: list[_Outcome] = []
+        for place, photo, size in some:
+            try:
+                headers.append((place, read_header(photo.path, size=size)))
+            except UnreadablePhoto as error:
+                headers.append((place, error))
+        return headers
+
+    with ExitStack() as stack:
+        bar = stack.enter_context(progress_bar(progress, len(asked))) if progress else None
+        chunks = stack.enter_context(closing(in_threads(read, asked, chunk=_HEADERS)))
+        for chunk in chunks:
+            yield from chunk
+            if bar:
+                bar(len(chunk))
+
+
+def _dated(photo: Photo, header: Header) -> Photo:
+    told = header.told
+    if photo.date is None and told.taken_at is not None:
+        photo = replace(photo, date=told.taken_at)
+    if photo.latitude is None and told.latitude is not None:
+        photo = replace(photo, latitude=told.latitude, longitude=told.longitude)
+    return photo
+
+
+def _say_of_boxes(
+    detections: Detections,
+    photos: Sequence[Photo],
+    animals: Sequence[list[Animal] | None],
+    say: Callable[[str], None],
+) -> None:
+    without = [some for photo, some in zip(photos, animals, strict=True) if photo.box is None]
+    unseen, empty = sum(some is None for some in without), sum(some == [] for some in without)
+    if unseen:
+        say(f"{detections.file}: has nothing of {counted(unseen, 'photo')}, taken whole")
+    if empty:
+        say(f"{detections.file}: no animal on {counted(empty, 'photo')}, taken whole")

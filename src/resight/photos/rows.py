@@ -1,0 +1,193 @@
+"""Tables as they lie on a disk, a row at a time: CSV, TSV, Parquet and Excel."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from resight.errors import UnusablePhotos
+from resight.words import counted
+
+TEXT = frozenset({".csv", ".tsv", ".txt", ".tab"})
+PARQUET = frozenset({".parquet", ".pq"})
+EXCEL = frozenset({".xlsx", ".xlsm"})
+
+# A sheet unpacks to ten or twenty times its file; a file made to fill the memory, to a thousand.
+_MOST_UNPACKED, _MOST_TIMES, _HARMLESS = 1 << 30, 100, 50 << 20
+_EXCEL_ROWS = 1 << 20  # that Excel itself has
+_BATCH = 10_000  # rows of a Parquet file at a time
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A table: its columns' names, and its rows as they are drawn.
+
+    Attributes:
+        columns: the names as they stand there.
+        rows: the number of each, as a person would count it, and its values, as long as `columns`
+            (more, where the row has too many): text, numbers, dates, lists, None.
+        kind: what a row is called there: a line, a row, an annotation.
+    """
+
+    columns: Sequence[str]
+    rows: Iterator[tuple[int, Sequence[Any]]]
+    kind: str = "line"
+
+
+def open_rows(table: Path, say: Callable[[str], None] = lambda words: None) -> Rows:
+    """Open a table by its file's kind.
+
+    The rows can raise as they are drawn, as what is wrong with a file may come late in it.
+
+    Raises:
+        UnusablePhotos: it cannot be read at all, or is of another kind.
+    """
+    suffix = table.suffix.lower()
+    if suffix in PARQUET:
+        return _parquet(table)
+    if suffix in EXCEL:
+        return _excel(table, say)
+    if suffix in (".xls", ".ods", ".numbers", ".xlsb"):
+        raise UnusablePhotos(f"{table}: {suffix} is not read; save it as .xlsx or as CSV")
+    return _text(table)
+
+
+def _text(table: Path) -> Rows:
+    try:
+        raw = table.read_bytes()
+        # As spreadsheets write it: with a mark, or as "Unicode text".
+        wide = raw[:2] in (b"\xff\xfe", b"\xfe\xff")
+        text = raw.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError:
+        raise UnusablePhotos(f"{table}: is not text in UTF-8; save it as CSV UTF-8") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise UnusablePhotos(f"{table}: {why}") from None
+    del raw
+    heading = text[: text.find("\n") + 1 or None]
+    separator = max(",;\t", key=heading.count)  # spreadsheets differ by country
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+
+    def rows() -> Iterator[tuple[int, Sequence[str]]]:
+        try:
+            for row in reader:
+                if row:
+                    yield reader.line_num, row
+        except csv.Error as error:
+            raise _no_csv(table, error) from None
+
+    try:
+        columns = next((row for row in reader if row), [])
+    except csv.Error as error:
+        raise _no_csv(table, error) from None
+    return Rows(columns, rows())
+
+
+def _no_csv(table: Path, error: csv.Error) -> UnusablePhotos:
+    return UnusablePhotos(f"{table}: is no CSV file ({error})")
+
+
+def _parquet(table: Path) -> Rows:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    def refused(error: Exception) -> UnusablePhotos:
+        what = " ".join(str(error).split())[:120]
+        return UnusablePhotos(f"{table}: is no Parquet file, or a damaged one ({what})")
+
+    try:
+        file = pq.ParquetFile(table)
+        columns = file.schema_arrow.names
+    except FileNotFoundError:
+        raise UnusablePhotos(f"{table}: No such file or directory") from None
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise refused(error) from None
+
+    def rows() -> Iterator[tuple[int, Sequence[Any]]]:
+        number = 0
+        try:
+            for batch in file.iter_batches(_BATCH):
+                for values in zip(*(_plain(column) for column in batch.columns), strict=True):
+                    number += 1
+                    yield number, values
+        except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+            raise refused(error) from None
+
+    return Rows(columns, rows(), "row")
+
+
+def _plain(column: Any) -> list[Any]:
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+        # Python's own dates have no nanoseconds.
+        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    values: list[Any] = column.to_pylist()
+    return values
+
+
+def _excel(table: Path, say: Callable[[str], None]) -> Rows:
+    try:
+        from openpyxl import load_workbook  # type: ignore[import-untyped]
+    except ImportError:
+        raise UnusablePhotos(
+            f"{table}: what reads Excel's files is not installed: pip install openpyxl; or save "
+            "it as CSV"
+        ) from None
+    _check_unpacked(table)
+    try:
+        book = load_workbook(table, read_only=True, data_only=True, keep_links=False)
+        sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+    except Exception as error:  # openpyxl raises a dozen kinds on damaged files
+        raise _no_excel(table, error) from None
+    if not sheets:
+        raise UnusablePhotos(f"{table}: has no sheet to read")
+    if len(sheets) > 1:
+        others = ", ".join(sheet.title for sheet in sheets[1:4])
+        say(f"{table}: read is its first sheet, {sheets[0].title}; not {others}")
+
+    def rows() -> Iterator[tuple[int, Sequence[Any]]]:
+        try:
+            with suppress(AttributeError):
+                sheets[0].reset_dimensions()  # some programs write wrong ones
+            # A row may claim any number, and those before it would be made up.
+            every = islice(sheets[0].iter_rows(values_only=True), _EXCEL_ROWS)
+            for number, row in enumerate(every, 1):
+                if any(value is not None for value in row):
+                    yield number, row
+        except Exception as error:
+            raise _no_excel(table, error) from None
+        finally:
+            book.close()
+
+    every = rows()
+    _, heading = next(every, (0, ()))
+    return Rows(["" if name is None else str(name) for name in heading], every)
+
+
+def _no_excel(table: Path, error: Exception) -> UnusablePhotos:
+    what = " ".join(str(error).split())[:120] or type(error).__name__
+    return UnusablePhotos(f"{table}: is no Excel file, or a damaged one ({what})")
+
+
+def _check_unpacked(table: Path) -> None:
+    """An Excel file is a zip: see what it would unpack to, before it does."""
+    try:
+        with zipfile.ZipFile(table) as packed:
+            parts = packed.infolist()
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise UnusablePhotos(f"{table}: {error.strerror}") from None
+        raise _no_excel(table, error) from None
+    large, small = sum(part.file_size for part in parts), sum(part.compress_size for part in parts)
+    if large > _MOST_UNPACKED or (large > _HARMLESS and large > _MOST_TIMES * small):
+        raise UnusablePhotos(
+            f"{table}: would unpack to {counted(large >> 20, 'megabyte')}; save it as CSV"
+        )

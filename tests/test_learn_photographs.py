@@ -1,0 +1,284 @@
+"""The recipe for photographs: its parts by hand-made cases, and a whole training."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import timm
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from pytorch_metric_learning.losses import ArcFaceLoss as ReferenceArcFace
+from torch import nn
+
+from learning import made_up_photos, one_thread, small_learner, write_photos  # noqa: F401
+from resight.errors import ResightError
+from resight.fingerprint import Fingerprinter
+from resight.learn.allocator import keep_freed_memory
+from resight.learn.arcface import ArcFaceLoss
+from resight.learn.augment import Warp
+from resight.learn.best import KeepBest
+from resight.learn.fold import fold_batchnorm
+from resight.learn.light import Cover, Light
+from resight.learn.photographs import photo_augmentation
+from resight.learn.plan import Look, choose_size, hold_back, look, seconds
+from resight.learn.sizes import GrowingSize, growing_sizes, takes
+from resight.learn.train import train_folder
+from resight.photos.photo import Photo
+
+
+def test_freed_memory_can_be_kept_here_or_it_is_said() -> None:
+    assert keep_freed_memory() in (True, False)
+    assert float(torch.ones(4_000_000).sum()) == 4_000_000  # memory is still given
+
+
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "resnet18", "mobilenetv3_small_050"])
+def test_a_folded_body_computes_the_same(name: str) -> None:
+    torch.manual_seed(0)
+    body = timm.create_model(name, num_classes=0)
+    photos = torch.randn(4, 3, 64, 64)
+    body(photos)  # moves the statistics away from 0 and 1
+    body.eval()
+    with torch.no_grad():
+        before = body(photos)
+        count = fold_batchnorm(body, photos)
+        after = body(photos)
+    assert count > 10
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in body.modules())
+    torch.testing.assert_close(after, before, rtol=1e-3, atol=1e-4)
+    body.train()
+    body(photos).sum().backward()
+    assert all(p.grad is not None for p in body.parameters())
+
+
+def test_what_cannot_be_folded_stays_as_it_was() -> None:
+    class Odd(nn.Module):
+        """Names a normalisation after a convolution that it does not follow."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.conv(self.norm(x))
+
+    torch.manual_seed(0)
+    odd = Odd()
+    odd.norm.running_mean.fill_(0.7)
+    state = {name: value.clone() for name, value in odd.state_dict().items()}
+    assert fold_batchnorm(odd, torch.randn(2, 3, 4, 4)) == 0
+    assert all(torch.equal(state[name], value) for name, value in odd.state_dict().items())
+    assert fold_batchnorm(nn.Sequential(nn.Flatten()), torch.randn(2, 3, 4, 4)) == 0
+
+
+@given(st.integers(0, 1000), st.floats(0, 1.2), st.floats(1, 64))
+def test_arcface_is_the_references(seed: int, margin: float, scale: float) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    vectors = torch.randn(12, 8, generator=generator, requires_grad=True)
+    labels = torch.randint(0, 5, (12,), generator=generator)
+    ours = ArcFaceLoss(5, 8, margin=margin, scale=scale)
+    theirs = ReferenceArcFace(5, 8, margin=math.degrees(margin), scale=scale)
+    theirs.W = nn.Parameter(ours.centres.detach().T.clone())
+    found, expected = ours(vectors, labels), theirs(vectors, labels)
+    cosines = nn.functional.normalize(vectors) @ nn.functional.normalize(ours.centres).T
+    if float(torch.acos(cosines.detach().gather(1, labels[:, None])).max()) + margin < math.pi:
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    (grad,) = torch.autograd.grad(found, vectors)
+    assert bool(grad.isfinite().all())
+
+
+def test_arcface_by_hand() -> None:
+    loss = ArcFaceLoss(2, 2, margin=math.pi / 3, scale=1.0)
+    loss.centres = nn.Parameter(torch.eye(2))
+    # On its centre: cos(0 + 60°) = 1/2 against 0.
+    expected = -math.log(math.exp(0.5) / (math.exp(0.5) + 1))
+    assert float(loss(torch.tensor([[3.0, 0.0]]), torch.tensor([0]))) == pytest.approx(
+        expected, abs=1e-3
+    )
+
+
+def test_arcfaces_margin_is_led_in_by_training_only() -> None:
+    vectors, labels = torch.randn(6, 4), torch.tensor([0, 0, 1, 1, 2, 2])
+    loss = ArcFaceLoss(3, 4, lead_in=2)
+    first = float(loss.eval()(vectors, labels))
+    assert float(loss.eval()(vectors, labels)) == first
+    led = [float(loss.train()(vectors, labels)) for _ in range(4)]
+    assert led[0] == first < led[1] < led[2] == led[3]
+    assert int(loss.state_dict()["seen"]) == 4  # so that a training can be taken up again
+
+
+@pytest.mark.parametrize(
+    "wish", [{"num_classes": 1}, {"margin": 2.0}, {"scale": 0.0}, {"lead_in": -1}], ids=str
+)
+def test_an_arcface_that_cannot_be_is_refused(wish: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="no ArcFace"):
+        ArcFaceLoss(**{"num_classes": 3, "dim": 4, **wish})
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("step", [*photo_augmentation(), Light(), Cover(share=1)], ids=repr)
+def test_augmentation_keeps_shape_range_and_seed(step: Any, channels: int) -> None:
+    pixels = torch.rand(8, channels, 32, 20, generator=torch.Generator().manual_seed(1))
+    labels = torch.arange(8)
+    one, same = step(pixels, labels, torch.Generator().manual_seed(2))
+    two, _ = step(pixels, labels, torch.Generator().manual_seed(2))
+    assert one.shape == pixels.shape
+    assert torch.equal(one, two)
+    assert torch.equal(same, labels)
+    assert float(one.min()) >= -1e-5
+    assert float(one.max()) <= 1 + 1e-5
+    assert not torch.equal(one, pixels)
+
+
+def test_some_photos_lose_their_colour_and_some_a_part() -> None:
+    pixels = torch.rand(400, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    plain = Light(contrast=0, brightness=0, gamma=0, tint=0, grey=0.25)
+    lit, _ = plain(pixels, torch.zeros(400), torch.Generator().manual_seed(0))
+    grey = (lit.amax(1) - lit.amin(1)).amax((1, 2)) < 1e-5
+    assert 60 < int(grey.sum()) < 140
+    torch.testing.assert_close(lit[~grey], pixels[~grey], rtol=0, atol=2e-4)
+    covered, _ = Cover(share=0.5, least=0.25, most=0.5)(
+        pixels, torch.zeros(400), torch.Generator().manual_seed(0)
+    )
+    share = (covered != pixels).any(1).float().mean((1, 2))
+    assert 150 < int((share > 0).sum()) < 250
+    assert float(share[share > 0].min()) > 0.03
+    assert float(share.max()) < 0.36
+
+
+def test_a_warp_reflects_what_lies_beyond() -> None:
+    white = torch.ones(16, 3, 24, 24)
+    generator = torch.Generator().manual_seed(0)
+    inside, _ = Warp(beyond="reflection", bend=0)(white, torch.zeros(16), generator)
+    assert float(inside.min()) > 0.999
+    dark, _ = Warp(bend=0)(white, torch.zeros(16), generator)
+    assert float(dark.min()) < 0.5
+
+
+@given(st.integers(1, 60))
+def test_sizes_grow_and_end_whole(epochs: int) -> None:
+    sizes = growing_sizes((256, 128), epochs)
+    assert len(sizes) == epochs
+    assert sizes == sorted(sizes)
+    assert sizes[-1] == (256, 128)
+    counts = [sizes.count(size) for size in set(sizes)]
+    assert epochs < 3 or max(counts) - min(counts) <= 1
+
+
+def test_photos_grow_in_training_and_are_whole_afterwards(tmp_path: Path) -> None:
+    seen = []
+    learn = small_learner(
+        tmp_path,
+        train=made_up_photos(size=(32, 32), channels=3),
+        valid=made_up_photos(size=(32, 32), channels=3, seed=1),
+        body="resnet18",
+    )
+    hook = learn.model.register_forward_pre_hook(lambda _, args: seen.append(args[0].shape[-1]))
+    learn.fit(2, cbs=GrowingSize([(16, 16), (32, 32)]))
+    hook.remove()
+    assert sorted(set(seen)) == [16, 32]
+    assert seen == sorted(seen)
+    assert learn.dls.train.one_batch()[0].shape[-1] == 32
+
+
+def test_a_transformer_does_not_grow() -> None:
+    conv = timm.create_model("resnet10t", num_classes=0)
+    patches = timm.create_model("vit_tiny_patch16_224", num_classes=0, img_size=64)
+    sizes = [(64, 64), (96, 96)]
+    assert takes(conv, 3, sizes)
+    assert not takes(patches, 3, sizes)
+
+
+def test_the_best_epoch_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    learn = small_learner(tmp_path)
+    weights, figures = [], iter([0.5, 0.9, 0.7])
+
+    def told(self: KeepBest, after: Any = KeepBest.after_epoch) -> None:
+        self.learn.figures["R@1"] = next(figures)
+        weights.append({k: v.clone() for k, v in self.model.state_dict().items()})
+        after(self)
+
+    monkeypatch.setattr(KeepBest, "after_epoch", told)
+    learn.fit(3, 1e-2, cbs=KeepBest())
+    assert learn.figures["R@1"] == 0.9
+    for name, value in learn.model.state_dict().items():
+        assert torch.equal(value, weights[1][name])
+    assert any(not torch.equal(v, weights[2][k]) for k, v in learn.model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [("90s", 90), ("30m", 1800), ("1h", 3600), (" 1H30m ", 5400)]
+)
+def test_lengths_of_time(words: str, expected: float) -> None:
+    assert seconds(words) == expected
+
+
+@pytest.mark.parametrize("words", ["", "30", "0m", "m", "-5m", "1h 5", "soon", "99999h", "1e9s"])
+def test_what_is_no_length_of_time_is_one_line(words: str) -> None:
+    with pytest.raises(ResightError, match="write it like"):
+        seconds(words)
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((186, 101), (256, 144)),  # a cow's face
+        ((224, 224), (224, 224)),
+        ((3000, 4000), (192, 256)),
+        ((60, 80), (80, 112)),
+        ((100, 900), (144, 352)),  # no more elongated than 2.5
+        ((40, 30), (40, 40)),
+    ],
+)
+def test_the_size_follows_the_photos(shape: tuple[int, int], expected: tuple[int, int]) -> None:
+    assert choose_size(Look(False, False, np.array([shape] * 3)), fine_tune=True) == expected
+
+
+def test_boxes_are_what_is_looked_at(tmp_path: Path) -> None:
+    root = write_photos(tmp_path, made_up_photos(2, 2, size=(60, 80), channels=3))
+    paths = sorted(root.rglob("*.png"))
+    assert look([Photo(p) for p in paths]).shapes.tolist() == [[60, 80]] * 4
+    assert look([Photo(p, box=(0, 0, 20, 50)) for p in paths]).shapes.tolist() == [[50, 20]] * 4
+
+
+def test_of_many_individuals_few_photos_are_held_back() -> None:
+    photos = made_up_photos(30, 6)
+    used, valid = hold_back(photos, 0.1, 0, most=10)
+    assert len(valid) == 10
+    assert valid.labels.unique(return_counts=True)[1].tolist() == [2] * 5
+    assert len(used) == 170
+    assert not np.array_equal(hold_back(photos, 0.1, 1, most=10)[0], used)
+
+
+@pytest.fixture(scope="module")
+def herd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    photos = made_up_photos(4, 6, size=(72, 64), channels=3)
+    return write_photos(tmp_path_factory.mktemp("herd") / "photos", photos, ".jpg")
+
+
+def test_photographs_go_on_from_imagenet_within_a_budget(
+    herd: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    card = train_folder(herd, tmp_path / "m.onnx", budget=1)
+    assert (card.body, card.licence, card.fit) == ("tf_efficientnet_lite0", "Apache-2.0", "stretch")
+    assert (card.size, card.channels, card.dim) == ((96, 96), 3, 256)
+    told = card.training
+    assert told["body_pretrained"] is True
+    epochs = told["epochs"]
+    assert 3 <= epochs <= 20  # fewer teach nothing, a second allows few
+    assert "ArcFace" in told["loss"]
+    assert told["held_back"] == 8
+    words = capfd.readouterr().err
+    assert "(pretrained)" in words
+    assert f"{epochs} epochs of" in words
+    assert f"epoch {epochs} of {epochs}" in words
+    assert [p.name for p in tmp_path.iterdir()] == ["m.onnx"]
+    found = Fingerprinter(tmp_path / "m.onnx")(sorted(herd.rglob("*.jpg")))
+    assert found.vectors.shape == (24, 256)
+    again = train_folder(
+        herd, tmp_path / "n.onnx", epochs=epochs, left_out=["a: b"], progress=False
+    )
+    assert again.content_hash == card.content_hash  # with its epochs, the same training
+    assert again.training["left_out"] == ["a: b"]

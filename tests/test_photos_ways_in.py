@@ -1,0 +1,326 @@
+"""The ways in: folders and tables of every kind come out as the same photos."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from resight.errors import UnusablePhotos
+from resight.photos.photo import Photo
+from resight.photos.ways_in import Taken, take_in
+
+HEADING = ["image_id", "identity", "path", "bbox", "date", "orientation", "split"]
+ROWS: list[list[Any]] = [
+    [0, "Luna", "a.png", [2, 3, 10, 20], date(2025, 4, 3), "left", "train"],
+    [1, "Sol", "b.png", None, datetime(2025, 4, 4, 12, 30), "right", "test"],
+    [2, None, "c.png", [0.4, 0.6, 9.5, 9.7], None, None, None],
+]
+
+
+def pictures(folder: Path, *names: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for n, name in enumerate(names):
+        pixels = np.random.default_rng(n).integers(0, 256, (32, 40, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / name)
+    return folder
+
+
+def text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def as_csv(file: Path, separator: str = ",") -> None:
+    def quoted(value: Any) -> str:
+        return f'"{text(value)}"' if separator in text(value) else text(value)
+
+    lines = [separator.join(map(quoted, row)) for row in [HEADING, *ROWS]]
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8-sig")
+
+
+def as_parquet(file: Path) -> None:
+    columns = {name: [row[n] for row in ROWS] for n, name in enumerate(HEADING)}
+    columns["date"] = [
+        None if day is None else datetime(day.year, day.month, day.day, getattr(day, "hour", 0),
+                                          getattr(day, "minute", 0))
+        for day in columns["date"]
+    ]  # fmt: skip
+    columns["bbox"] = [None if box is None else [float(n) for n in box] for box in columns["bbox"]]
+    table = pa.table(columns).set_column(4, "date", pa.array(columns["date"], pa.timestamp("ns")))
+    identity = table["identity"].dictionary_encode()  # as pandas writes a category
+    pq.write_table(table.set_column(1, "identity", identity), file)
+
+
+def as_excel(file: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.append([])
+    sheet.append(HEADING)
+    for row in ROWS:
+        sheet.append([text(value) if isinstance(value, list) else value for value in row])
+    book.save(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("photos.csv", as_csv),
+        ("photos.tsv", lambda file: as_csv(file, "\t")),
+        ("photos.txt", lambda file: as_csv(file, ";")),
+        ("photos.parquet", as_parquet),
+        ("photos.xlsx", as_excel),
+    ],
+)
+def test_a_table_of_any_kind_gives_the_same_photos(
+    tmp_path: Path, name: str, write: Callable[[Path], None]
+) -> None:
+    pictures(tmp_path, "a.png", "b.png", "c.png")
+    write(tmp_path / name)
+    said: list[str] = []
+    taken = take_in(tmp_path / name, say=said.append)
+    assert taken.problems == []
+    assert taken.photos == [
+        Photo(tmp_path / "a.png", "Luna", None, datetime(2025, 4, 3), "left", (2, 3, 12, 23),
+              split="train"),
+        Photo(tmp_path / "b.png", "Sol", None, datetime(2025, 4, 4, 12, 30), "right", split="test"),
+        Photo(tmp_path / "c.png", box=(0, 1, 10, 10)),
+    ]  # fmt: skip
+    first = {"photos.parquet": 1, "photos.xlsx": 3}.get(name, 2)
+    assert taken.rows == [first, first + 1, first + 2]
+    assert said[0].endswith("taken are identity as individual, orientation as side")
+    assert "not used: image_id" in said[1]
+
+
+def table(folder: Path, words: str, name: str = "t.csv") -> Path:
+    file = folder / name
+    file.write_text(words, encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("heading", "columns"),
+    [
+        ("Image,whaleID", {}),
+        ("Image,whaleID", {"path": "image", "individual": "whaleID"}),
+        ("File Name,Ear Tag", {}),
+        ("photo,turtle_id", {}),
+        ("filename,name", {}),
+        ("this,that", {"path": "this", "individual": "that"}),
+        ("image_path,identity", {}),
+    ],
+)
+def test_two_columns_are_known_by_their_names_or_as_told(
+    tmp_path: Path, heading: str, columns: dict[str, str]
+) -> None:
+    pictures(tmp_path, "a.png")
+    taken = take_in(table(tmp_path, f"{heading}\na.png,whale_1\n"), columns=columns)
+    assert [(photo.path.name, photo.individual) for photo in taken.photos] == [("a.png", "whale_1")]
+
+
+@pytest.mark.parametrize(
+    ("heading", "columns", "says"),
+    [
+        ("image,photo,name", {}, "which is its path, image or photo? say it with --column path=im"),
+        ("path,whaleID,turtle_id", {}, "which is its individual, whaleID or turtle_id?"),
+        ("image_id,camera_id,name", {}, "no column called path"),
+        ("path,name", {"individual": "Name2"}, "no column called Name2; it has path, name"),
+        ("path,path", {}, "two columns called path"),
+        ("path,who", {"whom": "who"}, "'whom' is nothing that is known of a photo"),
+        ("path,box,bbox", {}, "--column box=box"),
+    ],
+)
+def test_what_columns_may_be_is_not_guessed(
+    tmp_path: Path, heading: str, columns: dict[str, str], says: str
+) -> None:
+    with pytest.raises(UnusablePhotos) as refused:
+        take_in(table(tmp_path, f"{heading}\na.png,b,c\n"), columns=columns)
+    assert says in str(refused.value)
+
+
+def test_numbers_of_programs_are_no_individuals_and_a_column_can_be_left_out(
+    tmp_path: Path,
+) -> None:
+    pictures(tmp_path, "a.png")
+    file = table(tmp_path, "path,image_id,camera_id,date\na.png,1,2,last year\n")
+    assert len(take_in(file).problems) == 1
+    taken = take_in(file, columns={"date": ""})
+    assert taken.photos == [Photo(tmp_path / "a.png")]
+
+
+def test_a_box_is_edges_and_a_bbox_is_a_corner_and_sides(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png")
+    edges = take_in(table(tmp_path, 'path,box\na.png,"[4, 5, 20, 30]"\n')).photos[0].box
+    sides = take_in(table(tmp_path, "path,bbox\na.png,(4 5 16 25)\n")).photos[0].box
+    assert edges == sides == (4, 5, 20, 30)
+
+
+def test_paths_are_looked_for_beside_the_table_at_a_root_or_in_the_one_folder_below(
+    tmp_path: Path,
+) -> None:
+    pictures(tmp_path / "photos", "a.png", "b.png")
+    pictures(tmp_path / "elsewhere" / "deep", "a.png", "b.png")
+    words = "path,individual\na.png,x\nb.png,x\nC.PNG,x\n"
+    file = table(tmp_path, words)
+    said: list[str] = []
+    taken = take_in(file, say=said.append)
+    assert [photo.path for photo in taken.photos] == [
+        tmp_path / "photos" / "a.png",
+        tmp_path / "photos" / "b.png",
+    ]
+    assert said == [f"{file}: its photos are taken from {tmp_path / 'photos'}"]
+    (lost,) = taken.problems
+    assert (lost.row, lost.file) == (4, tmp_path / "photos" / "C.PNG")
+    assert str(lost) == f"{file}, line 4: {tmp_path / 'photos' / 'C.PNG'}: no such file"
+    pictures(tmp_path / "photos", "c.png")
+    assert str(take_in(file).problems[0]).endswith("no such file; is c.png it?")
+
+    deep = tmp_path / "elsewhere" / "deep"
+    assert [photo.path.parent for photo in take_in(file, root=deep).photos] == [deep, deep]
+    pictures(tmp_path / "images", "a.png", "b.png")
+    said.clear()
+    taken = take_in(file, say=said.append)
+    assert (len(taken.photos), len(taken.problems)) == (0, 3)
+    assert "not one of its files is in" in said[0]
+    with pytest.raises(UnusablePhotos, match="no such folder"):
+        take_in(file, root=tmp_path / "none")
+
+
+def test_paths_from_windows_and_absolute_ones(tmp_path: Path) -> None:
+    pictures(tmp_path / "luna", "a.png")
+    (tmp_path / "luna" / "folder.png").mkdir()
+    whole = tmp_path / "luna" / "a.png"
+    taken = take_in(table(tmp_path, f"path\nluna\\a.png\n{whole}\nluna/folder.png\n"))
+    assert [photo.path for photo in taken.photos] == [whole]
+    assert "a folder, not a photo" in str(taken.problems[0])
+
+
+def test_rows_about_one_photo_are_one_or_contradict(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png", "b.png", "c.png", "d.png")
+    said: list[str] = []
+    file = table(
+        tmp_path,
+        "path,individual,split,box\n"
+        "a.png,Luna,train,\na.png,Sol,train,\na.png,Sol,train,\n"
+        "b.png,,train,\nb.png,Luna,train,\n"
+        "c.png,Luna,train,\nc.png,Luna,test,\n"
+        "d.png,Luna,train,0 0 9 9\nd.png,Sol,train,9 9 20 20\n",
+    )
+    taken = take_in(file, say=said.append)
+    kept = [(photo.path.name, photo.individual, photo.box) for photo in taken.photos]
+    assert kept == [
+        ("b.png", "Luna", None),
+        ("d.png", "Luna", (0, 0, 9, 9)),
+        ("d.png", "Sol", (9, 9, 20, 20)),
+    ]
+    assert taken.rows == [6, 9, 10]
+    assert [problem.row for problem in taken.problems] == [2, 7]
+    assert "is 'Luna' here, and 'Sol' in line 3; a photo has one name" in taken.problems[0].what
+    assert "is 'train' here, and 'test' in line 8; a photo is in one" in taken.problems[1].what
+    assert said == [f"{file}: 4 lines about a photo that is there already; each is taken once"]
+
+
+def test_unknown_is_nobody(tmp_path: Path) -> None:
+    pictures(tmp_path / "in" / "Unknown", "a.png")
+    pictures(tmp_path / "in" / "Luna", "b.png")
+    said: list[str] = []
+    photos = take_in(tmp_path / "in", say=said.append).photos
+    assert [photo.individual for photo in photos] == ["Luna", None]
+    file = table(tmp_path, "path,identity\nin/Unknown/a.png,unknown\n")
+    assert take_in(file, say=said.append).photos[0].individual is None
+    assert sum("1 photo of 'unknown'" in words for words in said) == 2
+
+
+def test_all_slips_are_told_together_each_with_its_row(tmp_path: Path) -> None:
+    pictures(tmp_path, "good.png")
+    rows = [
+        ("good.png,Luna,2025-04-03,0 0 9 9,48,-4", None),
+        ("none.png,Luna,,,,", "no such file"),
+        ("good.png,Luna,soon,,,", "'soon' is no date"),
+        ("good.png,Luna,,9 9 1 1,,", "'9 9 1 1' is no box; write it as left top right bottom"),
+        ("good.png,Luna,,nan nan nan nan,,", "'nan nan nan nan' is no box"),
+        ("good.png,Luna,,1 2 3,,", "'1 2 3' is no box"),
+        ("good.png,Luna,,,48,", "longitude is empty"),
+        ("good.png,Luna,,,91,1", "'91' is no latitude"),
+        (",Luna,,,,", "its path is empty"),
+        ('good.png,"Lu\nna",,,,', "is no individual; write it as one line"),
+        ("good.png,Luna,,,,,,Brest", "has 8 cells where the heading has 6"),
+        ("#REF!,Luna,,,,", "'#REF!' is no path"),
+        (",,,,,", None),
+    ]
+    words = "path,individual,date,box,latitude,longitude\n" + "\n".join(row for row, _ in rows)
+    taken = take_in(table(tmp_path, words + "\n"))
+    assert len(taken.photos) == 1
+    line = 2
+    expected = []
+    for row, says in rows:
+        line += row.count("\n")
+        if says:
+            expected.append((line, says))
+        line += 1
+    assert [problem.row for problem in taken.problems] == [line for line, _ in expected]
+    for problem, (_, says) in zip(taken.problems, expected, strict=True):
+        assert says in problem.what
+
+
+def test_dates_come_from_exif_where_the_table_has_none(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = "2025:04:14 10:11:12"
+    exif.get_ifd(0x8825).update({1: "S", 2: (33.0, 30.0, 0.0), 3: "E", 4: (18.0, 15.0, 36.0)})
+    Image.new("RGB", (20, 20)).save(tmp_path / "a.jpg", exif=exif)
+    page = ImageFileDirectory_v2()
+    page[0x8769] = {0x9003: "2025:04:14 10:11:12"}
+    Image.new("RGB", (20, 20)).save(tmp_path / "b.tif", tiffinfo=page)
+    file = table(tmp_path, "path,date\na.jpg,\nb.tif,2024-01-01\n")
+    one, two = take_in(file).photos
+    assert (one.date, one.latitude, one.longitude) == (
+        datetime(2025, 4, 14, 10, 11, 12),
+        -33.5,
+        18.26,
+    )
+    assert two.date == datetime(2024, 1, 1)
+    assert take_in(file, exif=False).photos[0].date is None
+    file = table(tmp_path, "path,date\nb.tif,\n")
+    assert take_in(file).photos[0].date == datetime(2025, 4, 14, 10, 11, 12)
+
+
+def test_a_timestamp_keeps_its_zone(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png")
+    when = pa.array([datetime(2025, 4, 3, 1, 2, 3, tzinfo=UTC)], pa.timestamp("ns", "UTC"))
+    pq.write_table(pa.table({"path": ["a.png"], "timestamp": when}), tmp_path / "t.parquet")
+    assert take_in(tmp_path / "t.parquet").photos[0].date == datetime(
+        2025, 4, 3, 1, 2, 3, tzinfo=UTC
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "individuals", "photos"),
+    [
+        ("right_whale/split.csv", 447, 4544),
+        ("right_whale/train.csv", 447, 4544),
+        ("holstein/days.csv", 82, 3621),
+    ],
+)
+def test_real_tables_simply_work(data: Path, file: str, individuals: int, photos: int) -> None:
+    taken = take_in(data / file)
+    assert (taken.problems, len(taken.photos)) == ([], photos)
+    assert len({photo.individual for photo in taken.photos}) == individuals
+    assert all((photo.split is not None) == file.endswith("split.csv") for photo in taken.photos)
+    dated = sum(photo.date is not None for photo in taken.photos)
+    assert dated == (photos - 133 if "holstein" in file else 0)
+
+
+def test_empty_and_missing_places_are_refused(tmp_path: Path) -> None:
+    names = ("none.csv", "none.parquet", "none.xlsx", "none.json", "none")
+    for place in (tmp_path, *(tmp_path / name for name in names), table(tmp_path, "path\n")):
+        with pytest.raises(UnusablePhotos, match=str(place.name)):
+            take_in(place)
+    assert isinstance(take_in(pictures(tmp_path / "in" / "Luna", "a.png").parent), Taken)
+    with pytest.raises(UnusablePhotos, match="has no columns"):
+        take_in(tmp_path / "in", columns={"path": "x"})

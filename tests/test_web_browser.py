@@ -1,0 +1,240 @@
+"""The review in a real browser: from dropping photos to an exported history, by keyboard."""
+
+import base64
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import browser
+import reviews
+from resight.catalogue import Catalogue
+from resight.web import create_app
+
+pytest.importorskip("playwright", reason="needs playwright (the dev extra)")
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Any]:
+    with browser.browsing() as found:
+        yield found
+
+
+@pytest.fixture
+def served(filled_herd: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """The address of a review, and its catalogue's file."""
+    shutil.copytree(filled_herd, tmp_path, dirs_exist_ok=True)
+    app = create_app(tmp_path / "herd.db", reviewer="Ada")
+    with browser.serving(app) as address:
+        yield address, tmp_path / "herd.db"
+
+
+@pytest.fixture
+def page(chrome: Any, served: tuple[str, Path]) -> Iterator[Any]:
+    found = browser.new_page(chrome, served[0])
+    yield found
+    wrong = list(found.wrong)
+    found.context.close()
+    assert not wrong
+
+
+def answered(page: Any) -> None:
+    """Wait until a photo is shown with its answer."""
+    page.wait_for_selector("#candidates li[aria-selected=true]")
+
+
+def waiting(page: Any, count: int) -> None:
+    """Wait until so many are said to wait."""
+    page.get_by_text(f"{count} waiting", exact=True).wait_for()
+
+
+def drop(page: Any, *photos: tuple[str, bytes]) -> None:
+    """Drop files onto the page, as from a file manager."""
+    page.evaluate(
+        """(photos) => {
+            const data = new DataTransfer();
+            for (const [name, text] of photos) {
+                const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+                data.items.add(new File([bytes], name, { type: "image/png" }));
+            }
+            for (const kind of ["dragenter", "dragover", "drop"]) {
+                document.body.dispatchEvent(new DragEvent(kind, {
+                    dataTransfer: data, bubbles: true, cancelable: true }));
+            }
+        }""",
+        [(name, base64.b64encode(content).decode()) for name, content in photos],
+    )
+
+
+def test_from_dropping_photos_to_an_exported_history(page: Any, served: tuple[str, Path]) -> None:
+    page.goto("/")
+    answered(page)
+    browser.shot(page, "queue")
+    drop(
+        page, ("dropped-1.png", reviews.photo_bytes(5)), ("dropped-2.png", reviews.photo_bytes(30))
+    )
+    page.get_by_role("button", name="Add", exact=True).click()
+    waiting(page, 6)
+    page.keyboard.press("m")
+    page.wait_for_selector("#lines line")
+    browser.shot(page, "queue-lines")
+    page.keyboard.press("m")
+    name = page.locator("#candidate-title").inner_text()
+    for left in (5, 4, 3, 2, 1):  # a key for each photo whose first candidate is right
+        page.keyboard.press("Enter")
+        waiting(page, left)
+        answered(page)
+        page.wait_for_timeout(400)  # after what was just decided the answer may change: look first
+    page.keyboard.press("n")
+    page.keyboard.type("Nova")
+    page.keyboard.press("Enter")
+    page.get_by_text("Nothing waits").wait_for()
+    browser.shot(page, "queue-empty")
+    page.keyboard.press("u")
+    waiting(page, 1)
+    answered(page)
+    page.keyboard.press("j")
+    page.get_by_text("Nothing waits").wait_for()
+    page.keyboard.press("u")
+    answered(page)
+    page.keyboard.press("n")
+    page.keyboard.type("Nova")
+    page.keyboard.press("Enter")
+    page.get_by_text("Nothing waits").wait_for()
+    page.get_by_role("link", name="History").click()
+    page.get_by_text("Named 1 photo: Nova").first.wait_for()
+    browser.shot(page, "history")
+    with page.expect_download() as told:
+        page.get_by_role("link", name="Export as a table").click()
+    table = Path(told.value.path()).read_text(encoding="utf-8").splitlines()
+    assert table[0] == "action,at,who,verb,summary,undone,undoes"
+    assert sum(",undo,took back" in line for line in table) == 2
+    assert table[-1].count("named 1 photo: Nova") == 1
+    with Catalogue.open(served[1]) as catalogue:
+        assert not catalogue.unnamed()
+        assert len(catalogue.photos_of("Nova")) == 1
+        assert name in [one.name for one in catalogue.individuals()]
+
+
+def test_two_reviewers_at_once(chrome: Any, page: Any, served: tuple[str, Path]) -> None:
+    page.goto("/")
+    answered(page)
+    other = browser.new_page(chrome, served[0])
+    other.goto("/history")
+    other.get_by_role("button", name="Ada").click()
+    other.get_by_label("Your name").fill("Bob")
+    other.keyboard.press("Enter")
+    other.get_by_text("Decisions are Bob's").wait_for()
+    other.goto("/")
+    answered(other)
+    other.get_by_text("Ada is here too").wait_for()
+    mine, his = (one.locator("#query-image").get_attribute("data-photo") for one in (page, other))
+    assert mine != his
+    browser.shot(other, "two-reviewers")
+    # Bob decides on Ada's photo behind her back, by another program.
+    with Catalogue.open(served[1]) as catalogue:
+        catalogue.name([int(mine)], "Koko", who="Bob")
+    page.keyboard.press("Enter")
+    page.get_by_text("meanwhile Bob named 1 photo: Koko").wait_for()
+    browser.shot(page, "meanwhile")
+    page.wrong[:] = [words for words in page.wrong if "409" not in words]
+    with Catalogue.open(served[1]) as catalogue:
+        (said,) = [one for one in catalogue.decisions(int(mine)) if one.what == "same"]
+        assert (said.who, said.individual) == ("Bob", "Koko")
+    assert not other.wrong
+    other.context.close()
+
+
+def test_a_reload_loses_no_decision(page: Any, served: tuple[str, Path]) -> None:
+    page.goto("/")
+    answered(page)
+    shown = int(page.locator("#query-image").get_attribute("data-photo"))
+    page.route("**/api/decisions", lambda route: route.abort())  # the line is down
+    page.keyboard.press("Enter")
+    page.get_by_text("not saved yet").wait_for()
+    assert int(page.locator("#query-image").get_attribute("data-photo")) != shown
+    page.unroute("**/api/decisions")
+    page.get_by_text("Named 1 photo: Luna").wait_for()  # it went by itself
+    page.route("**/api/decisions", lambda route: route.abort())
+    page.keyboard.press("l")
+    page.wait_for_timeout(300)
+    page.evaluate(  # a crash, some time ago: nobody sends it any more
+        """() => {
+            for (const key of Object.keys(localStorage)) {
+                const kept = JSON.parse(localStorage.getItem(key));
+                localStorage.setItem("resight-decision:left", JSON.stringify({ ...kept, at: 0 }));
+            }
+        }"""
+    )
+    other = page.context.new_page()
+    other.goto("/")
+    other.get_by_text("Put off 1 photo").wait_for()
+    with Catalogue.open(served[1]) as catalogue:
+        assert len(catalogue.unnamed()) == 3
+        assert [one.what for one in catalogue.decisions()][-1] == "later"
+    page.wrong.clear()
+
+
+def test_an_encounter_with_mouse_and_undo(page: Any, served: tuple[str, Path]) -> None:
+    folder = served[1].parent
+    with Catalogue.open(served[1]) as catalogue:
+        catalogue.junk([photo.path for photo in catalogue.unnamed()])
+        from resight.photos import Photo
+
+        files = [reviews.photo_file(folder / "more", 3, number) for number in (5, 6, 7)]
+        catalogue.add([Photo(path, encounter="Sunday") for path in files])
+    page.goto("/")
+    answered(page)
+    assert page.locator("#query-title").inner_text() == "Who is this? 3 photos"
+    page.locator("#candidates li").nth(1).click()
+    page.get_by_role("button", name="Not the same").click()
+    page.get_by_text("are not the same").wait_for()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("a")
+    page.get_by_role("button", name="The whole encounter").wait_for()
+    page.keyboard.press("a")
+    page.mouse.move(400, 350)
+    page.mouse.wheel(0, -400)
+    browser.shot(page, "encounter-zoomed")
+    moves = page.locator("#query-image, #candidate-image").evaluate_all(
+        "(images) => images.map((image) => image.style.transform)"
+    )
+    assert moves[0] == moves[1] != "translate(0px, 0px) scale(1)"
+    answered(page)
+    page.get_by_role("button", name="Same", exact=False).first.click()
+    page.get_by_text("Nothing waits").wait_for()
+    page.get_by_role("button", name="Undo", exact=True).first.click()
+    waiting(page, 3)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_can_be_read_and_used_by_all(
+    chrome: Any, served: tuple[str, Path], scheme: str
+) -> None:
+    page = browser.new_page(chrome, served[0], color_scheme=scheme)
+    for path, name in (
+        ("/", "queue"),
+        ("/groups", "groups"),
+        ("/history", "history"),
+        ("/api", "api"),
+    ):
+        page.goto(path)
+        page.wait_for_selector("#candidates img" if path == "/" else "main :not([aria-busy=true])")
+        page.wait_for_timeout(250)
+        browser.shot(page, f"{name}-{scheme}")
+        assert page.evaluate(browser.UNNAMED) == [], path
+        assert page.evaluate(browser.FAINT) == [], path
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+    for width, high in ((1024, 600), (820, 1180)):
+        page.set_viewport_size({"width": width, "height": high})
+        page.goto("/")
+        answered(page)
+        browser.shot(page, f"queue-{width}-{scheme}")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        same = page.locator('[data-do="same"]').bounding_box()
+        assert same["y"] + same["height"] <= high
+    assert not page.wrong
+    page.context.close()
