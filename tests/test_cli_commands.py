@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -211,8 +212,10 @@ def test_train_writes_a_model_that_the_others_take(tmp_path: Path) -> None:
 def test_doctor_finds_what_is_there() -> None:
     ran = resight("doctor")
     assert ran.code == 0
-    for words in ("Resight", "Python", "onnxruntime", "sqlalchemy", "torch", "CPU", "none: every"):
+    for words in ("Resight", "Python", "onnxruntime", "sqlalchemy", "torch", "CPU", "fastapi"):
         assert words in ran.out, words
+    assert re.search(r"tf_efficientnet_lite0 +Apache-2.0 \(is here\)", ran.out)
+    assert re.search(r"MegaDescriptor-… +CC-BY-NC-4.0, not for commercial use", ran.out)
 
 
 def test_doctor_says_what_is_missing_and_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from resight.errors import ResightError
 from resight.learn import create_embedder
-from resight.learn.weights import PACKAGES, find_weights, licence_of, packaged_weights
+from resight.learn.weights import find_weights, licence_of, packaged_weights
+from resight.licences import PACKAGES
 
 LITE, PACKAGE = "tf_efficientnet_lite0", PACKAGES["tf_efficientnet_lite0"]
 

