@@ -13,8 +13,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 def fold_batchnorm(net: nn.Module, example: Tensor) -> int:
     """Fold every batch normalisation that follows a convolution into its weights, in place.
 
-    With the statistics that it came with, a pretrained body computes the same and has a third of
-    its passes over memory less, in training too. It then learns without normalising its batches:
+    With the statistics that it came with, a pretrained body computes the same with fewer passes
+    over memory, in training too (docs/learning.md). It then learns without normalising its batches:
     what it needs is a smaller learning rate.
 
     Convolution and normalisation are taken for neighbours when a module names them one after the
