@@ -17,7 +17,7 @@ from resight.evaluate.open_set import open_set_figures
 from resight.evaluate.protocols import nearest_photos, open_set
 from resight.learn.data import PhotoLoader, PhotoSet
 from resight.learn.embedder import create_embedder
-from resight.learn.learner import embed
+from resight.learn.learner import computes_bfloat16, embed
 from resight.learn.sampler import PKSampler
 from resight.learn.virtual import TURNS, VirtualIndividuals, distinct_turns, glyph_augmentation
 from resight.photos.digits import embedded_digits
@@ -79,7 +79,7 @@ class DigitsTask:
             augment[0] = VirtualIndividuals(turns, real=0.25, turned=0.75)
         batches = PhotoLoader(self.train, sampler, augment=augment, seed=seed)
         net = create_embedder("small", dim=DIM).to(memory_format=torch.channels_last)
-        net.half_precision = True
+        net.half_precision = computes_bfloat16(torch.device("cpu"))
         loss = method.make(knob, TURNS * count)
         trained = learn(net, loss, batches, steps=steps, rate=rate)
 

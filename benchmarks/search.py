@@ -29,7 +29,8 @@ from numpy.typing import NDArray
 
 from resight.catalogue import schema
 from resight.catalogue.search import Gallery, load_gallery, nearest, nearest_individuals
-from resight.catalogue.server_search import make_index, nearest_on_server, recall
+from resight.catalogue.server_index import make_index
+from resight.catalogue.server_search import nearest_on_server, recall
 from resight.catalogue.store import Store, create_store
 
 DIM = 128
@@ -222,11 +223,11 @@ def identifying(model: Path, photo: Path, size: int, turns: int) -> None:
     )
 
 
-def near_groups(count: int, *, seed: int) -> NDArray[np.float32]:
+def near_groups(count: int, dim: int = DIM, *, seed: int) -> NDArray[np.float32]:
     """Ten vectors to an individual, about 0.15 (cosine distance) from one another."""
-    middles = unit_vectors(-(-count // PER_INDIVIDUAL), seed=seed)
+    middles = unit_vectors(-(-count // PER_INDIVIDUAL), dim, seed=seed)
     vectors = np.repeat(middles, PER_INDIVIDUAL, axis=0)[:count]
-    vectors = vectors + 0.42 * unit_vectors(count, seed=seed + 1)
+    vectors = vectors + 0.42 * unit_vectors(count, dim, seed=seed + 1)
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 

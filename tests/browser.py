@@ -79,6 +79,19 @@ def shot(page: Any, name: str) -> Path:
     return path
 
 
+def serious(page: Any) -> list[str]:
+    """What axe finds serious or critical on a page, for those who see or move otherwise."""
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="needs axe-playwright-python"
+    )
+    return [
+        f"{found['impact']} {found['id']}: {found['help']}: "
+        + "; ".join(str(one["html"])[:150] for one in found["nodes"][:4])
+        for found in axe.Axe().run(page).response["violations"]
+        if found["impact"] in ("serious", "critical")
+    ]
+
+
 # What has no name for those who do not see it; an empty list is good.
 UNNAMED = """() => {
     const named = (one) => one.getAttribute("aria-label") || one.labels?.length ||

@@ -1,7 +1,9 @@
 """Running `resight` within a test."""
 
 import io
+import resource
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,3 +53,21 @@ def all_below(folder: Path) -> dict[str, bytes]:
         for path in folder.rglob("*")
         if path.is_file()
     }
+
+
+# What any command that answers must import; how long that takes is a machine's measure.
+PEER = "import numpy, onnxruntime, sqlalchemy.orm, typer, PIL.Image"
+
+
+def processor_time(run: Callable[[], object], turns: int = 4) -> float:
+    """Seconds of processor time that a child process takes, the best of some turns after a first.
+
+    Others may be busy on this machine, so it is not the time on the clock.
+    """
+    times = []
+    for _ in range(turns + 1):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        run()
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return min(times[1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -135,3 +136,13 @@ def at_the_page(client: TestClient) -> None:
             "Sec-Fetch-Site": "same-origin",
         }
     )
+
+
+def laid_out(review: Review) -> Any:
+    """The map of a review's catalogue, once it has been laid out."""
+    deadline = time.monotonic() + 60
+    while (found := review.get("/api/map"))["way"] != "t-SNE":
+        assert time.monotonic() < deadline
+        assert found["job"]["error"] is None, found["job"]
+        time.sleep(0.05)
+    return found

@@ -17,19 +17,33 @@ import working_day
 from catalogues import unit_vectors, write_files
 from resight.catalogue import Catalogue, migrations, schema
 from resight.catalogue.store import create_store, lay_out, open_store
-from resight.errors import UnusableCatalogue
+from resight.errors import ResightError, UnusableCatalogue
 
 HERE = Path(__file__).parent
+
+
+NEWEST = f"{schema.SCHEMA_VERSION:04d}"
+
+
+def as_written(folder: Path, version: str) -> Path:
+    """A file as a Resight of that lay-out left it."""
+    path = folder / "whales.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.executescript((HERE / f"catalogue_{version}.sql").read_text(encoding="utf-8"))
+    return path
 
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
     """A file as Resight 0.1 left it."""
-    path = tmp_path / "whales.db"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.executescript((HERE / "catalogue_0001.sql").read_text(encoding="utf-8"))
-    return path
+    return as_written(tmp_path, "0001")
+
+
+@pytest.fixture(params=["0001", "0002"])
+def older(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A file of each older lay-out."""
+    return as_written(tmp_path, request.param)
 
 
 def rows(path: Path) -> dict[str, list[dict[str, object]]]:
@@ -55,10 +69,12 @@ def fresh_layout() -> set[tuple[str, str]]:
         return layout(connection.connection.driver_connection)
 
 
-def test_everything_is_kept_and_the_layout_is_that_of_a_new_catalogue(old):
-    before = rows(old)
-    open_store(old).close()
-    after = rows(old)
+def test_everything_is_kept_and_the_layout_is_that_of_a_new_catalogue(older):
+    before = rows(older)
+    open_store(older).close()
+    after = rows(older)
+    for table in before.keys() - {"sqlite_sequence"}:
+        assert len(before[table]) == len(after[table]), table
     for table in before.keys() - {"alembic_version", "sqlite_sequence"}:
         assert before[table], table  # the file has rows everywhere
         kept = [
@@ -66,16 +82,22 @@ def test_everything_is_kept_and_the_layout_is_that_of_a_new_catalogue(old):
             for was, row in zip(before[table], after[table], strict=True)
         ]
         assert kept == before[table], table
-    assert after["alembic_version"] == [{"version_num": "0002"}]
-    assert [row["id"] for row in after["fingerprints"]] == [1, 2, 3, 4]
-    assert {row["state"] for row in after["photos"]} == {"in"}
-    assert {row["gone"] for table in ("individuals", "not_same") for row in after[table]} == {0}
-    assert [row["settings"] for row in after["about"]] == ["{}"]
-    with closing(sqlite3.connect(old)) as connection:
+    assert after["alembic_version"] == [{"version_num": NEWEST}]
+    assert {row["best_photo_id"] for row in after["individuals"]} == {None}
+    with closing(sqlite3.connect(older)) as connection:
         assert layout(connection) == fresh_layout()
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
         assert connection.execute("PRAGMA application_id").fetchone() == (schema.APPLICATION_ID,)
+
+
+def test_what_the_first_lay_out_did_not_know_is_what_was_so_then(old):
+    open_store(old).close()
+    after = rows(old)
+    assert [row["id"] for row in after["fingerprints"]] == [1, 2, 3, 4]
+    assert {row["state"] for row in after["photos"]} == {"in"}
+    assert {row["gone"] for table in ("individuals", "not_same") for row in after[table]} == {0}
+    assert [row["settings"] for row in after["about"]] == ["{}"]
 
 
 def test_people_go_on_with_it(old):
@@ -88,17 +110,48 @@ def test_people_go_on_with_it(old):
         assert len(catalogue.vectors()[0]) == 5
 
 
+def test_of_the_second_lay_out_everything_can_still_be_taken_back(tmp_path):
+    with Catalogue.open(as_written(tmp_path, "0002")) as catalogue:
+        assert catalogue.settings() == {"sides_differ": True}
+        (luna, _) = catalogue.individuals()
+        assert (luna.name, luna.notes, luna.best) == ("Luna", "a nick in the fin", None)
+        catalogue.best_photo(2)
+        assert catalogue.individuals()[0].best == tmp_path / "1.jpg"
+        for _ in range(5):  # that, the settings, the junk, the "no", the notes
+            catalogue.undo()
+        with pytest.raises(ResightError, match="nothing to take back"):
+            catalogue.undo()  # the split was taken back then
+        (luna, _) = catalogue.individuals()
+        assert (luna.notes, luna.best) == ("", None)
+        assert len(catalogue.unnamed()) == 1
+        assert catalogue.check(files=False).sound
+
+
+def test_a_server_s_catalogue_is_brought_up_to_date_too(postgres):
+    store = create_store(postgres, model_id="x", card="{}", model_path=Path("/x.onnx"))
+    with store.altering() as connection:
+        connection.execute(sa.text("ALTER TABLE individuals DROP COLUMN best_photo_id"))
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0002'"))
+    store.close()
+    store = open_store(postgres)
+    with store.reading() as connection:
+        kept = connection.scalar(sa.select(schema.alembic_version.c.version_num))
+        assert kept == NEWEST
+        assert connection.scalars(sa.select(schema.individuals.c.best_photo_id)).all() == []
+    store.close()
+
+
 def test_a_copy_of_the_old_file_is_kept_and_an_earlier_one_is_left_alone(old):
     before = rows(old)
-    earlier = old.with_name("whales.db.before-0002")
+    earlier = old.with_name(f"whales.db.before-{NEWEST}")
     earlier.write_text("of last year")
     open_store(old).close()
     assert earlier.read_text() == "of last year"
-    assert rows(old.with_name("whales.db.before-0002-2")) == before
+    assert rows(old.with_name(f"whales.db.before-{NEWEST}-2")) == before
     assert {path.name for path in old.parent.iterdir()} == {
         "whales.db",
-        "whales.db.before-0002",
-        "whales.db.before-0002-2",
+        f"whales.db.before-{NEWEST}",
+        f"whales.db.before-{NEWEST}-2",
     }
     open_store(old).close()  # which is up to date now
     assert len(list(old.parent.iterdir())) == 3
@@ -123,8 +176,8 @@ def test_killed_in_the_middle_the_old_file_is_whole_and_the_next_goes_on(old, mo
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
     assert rows(old) == before
     open_store(old).close()
-    assert rows(old)["alembic_version"] == [{"version_num": "0002"}]
-    assert rows(old.with_name("whales.db.before-0002")) == before
+    assert rows(old)["alembic_version"] == [{"version_num": NEWEST}]
+    assert rows(old.with_name(f"whales.db.before-{NEWEST}")) == before
 
 
 def test_a_step_that_fails_leaves_the_old_file(old):

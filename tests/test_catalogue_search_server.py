@@ -10,17 +10,12 @@ import sqlalchemy as sa
 
 from catalogues import unit_vectors, write_files
 from command_line import resight
-from resight.catalogue import Catalogue, loading, schema
+from resight.catalogue import Catalogue, loading, schema, server_index
 from resight.catalogue.journal import acting
 from resight.catalogue.loading import load_gallery
 from resight.catalogue.search import nearest
-from resight.catalogue.server_search import (
-    drop_index,
-    has_index,
-    make_index,
-    nearest_on_server,
-    recall,
-)
+from resight.catalogue.server_index import drop_index, index, make_index
+from resight.catalogue.server_search import has_index, index_name, nearest_on_server, recall
 from resight.catalogue.store import Store, create_store
 from resight.errors import ResightError
 from resight.photos.photo import Photo
@@ -100,6 +95,43 @@ def test_an_index_finds_nearly_all_and_is_used(store: Store):
     assert len(found[0][0]) == 1500  # more than HNSW keeps in sight
     drop_index(store, MODEL)
     assert not has_index(store, MODEL)
+
+
+def test_half_precision_finds_the_same_in_less_space(store: Store):
+    fill(store, unit_vectors(2000, DIM))
+    queries = unit_vectors(20, DIM, seed=1)
+    truth = nearest_on_server(store, MODEL, queries, 10)
+    size = sa.text("SELECT pg_relation_size(to_regclass(:name))")
+    bytes_of, missed = [], []
+    for half in (False, True, False):
+        name = make_index(store, MODEL, DIM, half=half, workers=0)
+        with store.reading() as connection:
+            bytes_of.append(connection.scalar(size, {"name": name}))
+            # There is one, not both: each would have to be kept up to date.
+            other = index_name(MODEL, half=not half)
+            assert connection.scalar(size, {"name": other}) is None
+        found = nearest_on_server(store, MODEL, queries, 10, index=True)
+        missed.append(1 - recall(found, truth))
+        # Distances are the fingerprints' own, not those of their short copies.
+        for (rows, far), (true, exact) in zip(found, truth, strict=True):
+            known = dict(zip(true.tolist(), exact.tolist(), strict=True))
+            mine = dict(zip(rows.tolist(), far.tolist(), strict=True))
+            assert {row: mine[row] for row in mine.keys() & known} == {
+                row: known[row] for row in mine.keys() & known
+            }
+    assert max(missed) < 0.05
+    assert bytes_of[1] < 0.95 * min(bytes_of[0], bytes_of[2])
+
+
+def test_too_little_memory_for_the_graph_is_said(store: Store, monkeypatch):
+    fill(store, unit_vectors(3000, DIM))
+    assert not index(store, MODEL, DIM).slowed
+    drop_index(store, MODEL)
+    monkeypatch.setattr(server_index, "graph_bytes", lambda *_, **__: 0)
+    monkeypatch.setattr(server_index, "_LEAST_MEMORY", 1 << 20)
+    made = index(store, MODEL, DIM)
+    assert made.slowed
+    assert made.recall > 0.9
 
 
 def test_a_person_makes_and_asks_an_index(postgres: str, tmp_path: Path, tiny_model: Path):

@@ -191,6 +191,20 @@ class Plain:
             raise Refused
         self.no.add(frozenset((one, two)))
 
+    def best(self, number: int) -> None:
+        self.here({number})
+        if self.photos[number][1] is None:
+            raise Refused
+
+    def forget(self, name: str) -> None:
+        self.there(name)
+        mine = {n for n, (_, whose, _) in self.photos.items() if whose == name}
+        if any(self.photos[n][0] == "in" for n in mine):
+            raise Refused
+        self.hand_over(mine, None)
+        self.encounters = {(who, it) for who, it in self.encounters if who != name}
+        del self.people[name]
+
     def describe(self, name: str, notes: str) -> None:
         self.there(name)
         self.people[name] = notes
@@ -343,6 +357,17 @@ class People(RuleBasedStateMachine):
             lambda plain: plain.not_same(one, two),
             lambda: self.catalogue.not_same(self.files[one], self.files[two]),
         )
+
+    @rule(number=one_photo)
+    def best_photo(self, number: int) -> None:
+        self.act(
+            lambda plain: plain.best(number),
+            lambda: self.catalogue.best_photo(self.files[number]),
+        )
+
+    @rule(name=names)
+    def forget(self, name: str) -> None:
+        self.act(lambda plain: plain.forget(name), lambda: self.catalogue.forget(name))
 
     @rule(name=names, notes=st.sampled_from(["", "lame", "a scar"]))
     def describe(self, name: str, notes: str) -> None:

@@ -95,7 +95,8 @@ def test_odd_names_of_files_and_urls(tmp_path, tiny_model, made):
 
 def test_a_newer_layout_is_told_to_upgrade(made):
     with sqlite3.connect(made) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '0003'")
+        newer = schema.version_text(schema.SCHEMA_VERSION + 1)
+        connection.execute("UPDATE alembic_version SET version_num = ?", (newer,))
     connection.close()
     message = refusal(lambda: Catalogue.open(made))
     assert "newer" in message

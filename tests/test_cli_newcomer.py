@@ -182,8 +182,8 @@ def test_an_individual_without_photos_is_marked_and_can_go(book: Path) -> None:
     assert resight("move", book, book.parent / "new", "--to", "Berta").code == 0
     ran = resight("individuals", book)
     assert "Sol  (no photos)" in ran.out
-    assert f"resight merge {book} NAME --into OTHER" in ran.out
-    assert resight("merge", book, "Sol", "--into", "Berta").code == 0
+    assert f"resight forget {book} NAME" in ran.out
+    assert resight("forget", book, "Sol").code == 0
     assert "no photos" not in resight("individuals", book).out
 
 

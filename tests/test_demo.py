@@ -17,7 +17,7 @@ from command_line import all_below, resight
 from resight.catalogue import Catalogue
 from resight.demo import tell_story
 from resight.errors import ResightError
-from resight.story.farewell import next_commands, program_name
+from resight.story.farewell import draw_command, next_commands, program_name
 from resight.story.pictures import bars, data_uri, polyline
 from resight.story.place import MARK, fresh_folder
 from resight.story.telling import Teller, seconds_in_words
@@ -49,6 +49,7 @@ def test_it_says_what_it_does_and_how_long_it_takes(told: tuple[Path, str]) -> N
     assert "126th and 856th" in said
     for _, command in next_commands(place / "out" / "demo"):
         assert command in said
+    assert said.rstrip().endswith(f"Draw at its top\n  {draw_command(place / 'out' / 'demo')}")
 
 
 def test_it_writes_what_it_promises(told: tuple[Path, str]) -> None:

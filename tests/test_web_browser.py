@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import browser
@@ -116,6 +117,40 @@ def test_from_dropping_photos_to_an_exported_history(page: Any, served: tuple[st
         assert not catalogue.unnamed()
         assert len(catalogue.photos_of("Nova")) == 1
         assert name in [one.name for one in catalogue.individuals()]
+
+
+def test_a_key_for_each_photo_where_the_first_candidate_is_right(
+    page: Any, served: tuple[str, Path]
+) -> None:
+    count = 20
+    with Catalogue.open(served[1]) as catalogue:
+        catalogue.junk([photo.path for photo in catalogue.unnamed()])
+        vectors, names, _ = catalogue.vectors()
+        rows = np.arange(count) * 7 % len(vectors)
+        files = [reviews.photo_file(served[1].parent / "more", seed, 5) for seed in range(count)]
+        noise = np.random.default_rng(0).standard_normal((count, vectors.shape[1])) / 100
+        near = vectors[rows] + noise
+        near /= np.linalg.norm(near, axis=1, keepdims=True)
+        catalogue.add(files, vectors=near)
+    page.goto("/")
+    answered(page)
+    page.evaluate(
+        """() => {
+            window.presses = 0;
+            addEventListener("keydown", () => { window.presses += 1; }, true);
+        }"""
+    )
+    for left in reversed(range(count)):
+        page.keyboard.press("Enter")
+        waiting(page, left)
+        if left:
+            answered(page)
+    page.get_by_text("Nothing waits").wait_for()
+    assert page.evaluate("window.presses") == count
+    with Catalogue.open(served[1]) as catalogue:
+        for file, row in zip(files, rows, strict=True):
+            (said,) = catalogue.decisions(file)
+            assert (said.what, said.individual, said.who) == ("same", names[row], "Ada")
 
 
 def test_two_reviewers_at_once(chrome: Any, page: Any, served: tuple[str, Path]) -> None:

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 import resight
 from resight.commands.add import add
 from resight.commands.backup import backup
+from resight.commands.best_photo import best_photo
 from resight.commands.calibrate import calibrate
 from resight.commands.check import check
 from resight.commands.common import say_error
@@ -27,6 +28,7 @@ from resight.commands.enrol import enrol
 from resight.commands.evaluate import evaluate
 from resight.commands.export import export
 from resight.commands.fingerprint import fingerprint
+from resight.commands.forget import forget
 from resight.commands.group import group
 from resight.commands.history import history
 from resight.commands.identify import identify
@@ -45,7 +47,9 @@ from resight.commands.refingerprint import refingerprint
 from resight.commands.rename import rename
 from resight.commands.review import review
 from resight.commands.split import split
+from resight.commands.take_out import take_out
 from resight.commands.train import train
+from resight.commands.tutorial import tutorial
 from resight.commands.undo import undo
 from resight.errors import ResightError
 
@@ -120,6 +124,9 @@ app.command()(rename)
 app.command()(merge)
 app.command()(split)
 app.command()(move)
+app.command("take-out")(take_out)
+app.command("best-photo")(best_photo)
+app.command()(forget)
 app.command()(junk)
 app.command("not-same")(not_same)
 app.command()(describe)
@@ -139,6 +146,7 @@ app.command()(check)
 app.command()(group)
 app.command()(export)
 app.command()(population)
+app.command()(tutorial)
 app.command()(doctor)
 
 

@@ -21,6 +21,8 @@ _GET = {
     "review": "pip install 'resight[review]'",
     "postgres": "pip install 'resight[postgres]'",
     "learned": "pip install 'resight[train,learned]'",
+    "sound": "pip install 'resight[sound]'",
+    "ray": "pip install 'resight[ray]'",
 }
 _TOPICS = {
     "": "Needed by every command",
@@ -28,9 +30,11 @@ _TOPICS = {
     "review": "Needed for the page where people decide (review)",
     "postgres": "Needed for a catalogue on PostgreSQL",
     "learned": "Needed for learned keypoints (compare --learned)",
+    "sound": "Needed for recordings in place of photos",
+    "ray": "Needed for a cluster and object stores (fingerprint --ray)",
 }
 # Who does not do these things misses nothing.
-_OPTIONAL = ("review", "postgres", "learned")
+_OPTIONAL = ("review", "postgres", "learned", "sound", "ray")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from resight.catalogue import schema
+from resight.catalogue.parts import exclude_here
 from resight.catalogue.store import Store, chunks
 from resight.errors import ResightError
 
@@ -117,6 +118,7 @@ def _twice_on_a_picture(
                 one.c.id.in_(some),
                 one.c.box != "",
                 other.c.box != "",
+                exclude_here(one.c.path),
                 one.c.state == "in",
                 other.c.state == "in",
             )

@@ -14,6 +14,7 @@ from resight.catalogue import schema
 from resight.catalogue.closely import MOST_LOOKED, Look, best_looks, nearest_rows
 from resight.catalogue.describe import settings_in
 from resight.catalogue.evidence import FEW, KEPT, Evidence, combined, evidence, nearest_few
+from resight.catalogue.parts import exclude
 from resight.catalogue.refs import kept_box
 from resight.catalogue.search import Gallery, Vectors, Without, nearest_individuals
 from resight.catalogue.store import Store, chunks
@@ -229,14 +230,15 @@ def known_queries(store: Store, sources: Sequence[Any], places: Sequence[int]) -
         path, box, side = files[number]
         junk = any(r.state == "junk" and r.box == box for r in rows.get(hashes[path], []))
         of_picture = [row for row in rows.get(hashes[path], []) if row.state == "in"]
+        part = bool(box) and exclude(path)
         # Asked of as a whole, a picture is whatever is enrolled from it.
         mine = [row for row in of_picture if not box or row.box == box]
         queries.append(
             Query(
                 path,
                 [row.id for row in mine],
-                [row.id for row in of_picture if box and row.box not in ("", box)],
-                hashes[path] if box else None,
+                [row.id for row in of_picture if part and row.box not in ("", box)],
+                hashes[path] if part else None,
                 (side or next((row.side for row in mine), None)) if differ else None,
                 junk,
             )
@@ -265,9 +267,9 @@ def kept_queries(store: Store, ids: Sequence[int]) -> list[Query]:
             os.fspath(store.whole_path(row.path)),
             [row.id],
             [one.id for one in pictures.get(row.content_hash, ()) if one.box not in ("", row.box)]
-            if row.box
+            if row.box and exclude(row.path)
             else [],
-            row.content_hash if row.box else None,
+            row.content_hash if row.box and exclude(row.path) else None,
             row.side if differ else None,
             row.state == "junk",
         )

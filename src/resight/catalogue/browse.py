@@ -87,7 +87,7 @@ def shown(store: Store, ids: Sequence[int]) -> list[Shown]:
         ResightError: one that is not there.
     """
     with store.reading() as connection:
-        found = {one.id: one for one in _shown(store, connection, ids)}
+        found = {one.id: one for one in photos_shown(store, connection, ids)}
     missing = [i for i in ids if i not in found]
     if missing:
         raise ResightError(f"photo {missing[0]}: this photo is not in {store.place}")
@@ -115,7 +115,7 @@ def waiting(store: Store, count: int, *, skip: Collection[int] = ()) -> list[Wai
             done.update(members)
             if skipped.isdisjoint(members):
                 found.append((members, put_off))
-        rows = _shown(store, connection, [i for members, _ in found for i in members])
+        rows = photos_shown(store, connection, [i for members, _ in found for i in members])
     photos = {one.id: one for one in rows}
     return [
         Waiting(tuple(photos[i] for i in members if i in photos), put_off)
@@ -255,7 +255,8 @@ def _members(connection: sa.Connection, encounter: int) -> list[int]:
     )
 
 
-def _shown(store: Store, connection: sa.Connection, ids: Sequence[int]) -> list[Shown]:
+def photos_shown(store: Store, connection: sa.Connection, ids: Sequence[int]) -> list[Shown]:
+    """Those of these photos that are there, in no order, where a transaction is open already."""
     people, photos, meetings = schema.individuals, schema.photos, schema.encounters
     found = []
     for some in chunks(ids):

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from resight.catalogue import browse, past
+from resight.catalogue import browse, browse_individuals, past
 from resight.catalogue.browse import Counts, Shown, Waiting
+from resight.catalogue.browse_individuals import Face, Place, Portrait
+from resight.catalogue.checks import checked_name
+from resight.catalogue.gallery import Gallery
+from resight.catalogue.gaps import Gaps, gaps
 from resight.catalogue.past import Event
+from resight.catalogue.prints import Prints, prints
+from resight.catalogue.refs import Refs, find_photos_here, individual_id
 from resight.catalogue.store import Store
 
 
@@ -51,3 +57,40 @@ class Browsing:
     def events(self, count: int, *, before: int | None = None) -> list[Event]:
         """The last things that people did, the newest first; see `past.newest_events`."""
         return past.newest_events(self._store, count, before=before)
+
+    def numbers(self, photos: Refs) -> list[int]:
+        """The numbers of photos of the catalogue, each once; see `refs.find_photos_here`."""
+        return find_photos_here(self._store, photos)
+
+    def gaps(self, *, revision: int = 0, photos_then: int = 0) -> Gaps:
+        """What would make the catalogue surer; see `gaps.gaps`."""
+        return gaps(self._store, revision=revision, photos_then=photos_then)
+
+    def prints(self, most: int | None = None) -> Prints:
+        """All fingerprints with their photos' numbers, or `most` of them; see `prints.prints`."""
+        return prints(self._store, self._current_gallery(), most)
+
+    def _current_gallery(self) -> Gallery:
+        """See `Catalogue`."""
+        raise NotImplementedError
+
+    def faces(self) -> list[Face]:
+        """Everybody, with the photo that each is shown by; see `browse_individuals.faces`."""
+        return browse_individuals.faces(self._store)
+
+    def portrait(self, individual: int) -> Portrait:
+        """An individual by its number, with all its photos; see `browse_individuals.portrait`."""
+        return browse_individuals.portrait(self._store, individual)
+
+    def number_of(self, individual: str) -> int:
+        """The number of who is called so.
+
+        Raises:
+            ResightError: nobody is.
+        """
+        with self._store.reading() as connection:
+            return individual_id(self._store, connection, checked_name(individual))
+
+    def places(self) -> list[Place]:
+        """Where the encounters were; see `browse_individuals.places`."""
+        return browse_individuals.places(self._store)

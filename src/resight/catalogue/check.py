@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from resight.catalogue import schema
 from resight.catalogue.own_model import find_model
+from resight.catalogue.parts import exclude_here
 from resight.catalogue.store import Store
 from resight.errors import ResightError, UnreadablePhoto
 from resight.photos.content import content_hash
@@ -145,13 +146,23 @@ def _rows(connection: sa.Connection) -> Told:
             "encounter",
         ),
     )
+    yield (
+        "best known by a photo that was never there",
+        _ids(
+            connection,
+            sa.select(people.c.id)
+            .outerjoin(photos, photos.c.id == people.c.best_photo_id)
+            .where(people.c.best_photo_id.is_not(None), photos.c.id.is_(None)),
+            "individual",
+        ),
+    )
     one, two = photos.alias("one"), photos.alias("two")
     both = (one.c.state == "in", two.c.state == "in", one.c.individual_id == two.c.individual_id)
     pair = sa.select(one.c.id, two.c.id)
     yield "two parts of one picture, with one name", _ids(
         connection,
         pair.join(two, sa.and_(two.c.content_hash == one.c.content_hash, two.c.id > one.c.id))
-        .where(*both, one.c.box != "", two.c.box != ""),
+        .where(*both, one.c.box != "", two.c.box != "", exclude_here(one.c.path)),
         "photos",
     )  # fmt: skip
     yield (

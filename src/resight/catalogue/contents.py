@@ -23,12 +23,14 @@ class Individual:
         photos: how many photos there are of it, junk not counted.
         notes: what people have written down.
         fields: sex and whatever else people keep.
+        best: the file of the photo that somebody has chosen to know it by, or None.
     """
 
     name: str
     photos: int
     notes: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
+    best: Path | None = None
 
 
 def individuals(store: Store) -> list[Individual]:
@@ -42,12 +44,28 @@ def individuals(store: Store) -> list[Individual]:
             .subquery()
         )
         rows = connection.execute(
-            sa.select(people.c.name, counts.c.photos, people.c.notes, people.c.fields)
+            sa.select(
+                people.c.name, counts.c.photos, people.c.notes, people.c.fields, photos.c.path
+            )
             .outerjoin(counts, counts.c.individual_id == people.c.id)
+            .outerjoin(photos, its_best())
             .where(~people.c.gone)
             .order_by(people.c.id)
         )
-        return [Individual(name, n or 0, notes, fields or {}) for name, n, notes, fields in rows]
+        return [
+            Individual(name, n or 0, notes, fields or {}, path and store.whole_path(path))
+            for name, n, notes, fields, path in rows
+        ]
+
+
+def its_best() -> sa.ColumnElement[bool]:
+    """Joins individuals with their best photos, as far as these are still their own."""
+    people, photos = schema.individuals, schema.photos
+    return sa.and_(
+        photos.c.id == people.c.best_photo_id,
+        photos.c.individual_id == people.c.id,
+        photos.c.state == "in",
+    )
 
 
 def photos_of(store: Store, name: str) -> list[Photo]:

@@ -114,7 +114,8 @@ def merge(store: Store, individual: str, *, into: str, who: str | None = None) -
     """Say that two individuals are one: all of the first becomes the second's.
 
     Encounters go along; two of one name are one meeting unless what is known of them differs. The
-    notes are put together, and of fields that both have, those of `into` stand.
+    notes are put together; of fields that both have, those of `into` stand, and so does its best
+    photo.
 
     Raises:
         ResightError: nobody is called so, both are the same name, or photos of the two are "not
@@ -157,8 +158,24 @@ def merge(store: Store, individual: str, *, into: str, who: str | None = None) -
     return act.done
 
 
-def split(store: Store, individual: str, photos: Refs, *, new: str, who: str | None = None) -> Done:
+def split(
+    store: Store,
+    individual: str,
+    photos: Refs,
+    *,
+    new: str,
+    seen: Seen | None = None,
+    who: str | None = None,
+) -> Done:
     """Say that some photos of an individual show another, who is new.
+
+    Args:
+        store: the open catalogue.
+        individual: whose they were.
+        photos: which.
+        new: the name of whom they show.
+        seen: the last decisions on them that were known; see `meanwhile`.
+        who: says so.
 
     Raises:
         ResightError: nobody is called so, a photo is not of this individual, all of its photos are
@@ -169,6 +186,7 @@ def split(store: Store, individual: str, photos: Refs, *, new: str, who: str | N
     with acting(
         store, "split", f"split {counted(len(found), 'photo')} of {individual}: {new}", who
     ) as act:
+        check_as_seen(store, act.connection, seen)
         owner = individual_id(store, act.connection, individual)
         if _id_of(act.connection, new) is not None:
             raise ResightError(
@@ -315,7 +333,7 @@ def _mates(connection: sa.Connection, rows: Sequence[Any]) -> set[int]:
 
 
 def _both(into: Any, other: Any) -> dict[str, Any]:
-    """The notes and fields of two individuals that are one; nothing that was written is lost."""
+    """What is known of two individuals that are one; nothing that was written is lost."""
     fields = {**(other.fields or {}), **(into.fields or {})}
     lost = [
         f"{other.name}: {key} = {value}"
@@ -323,4 +341,5 @@ def _both(into: Any, other: Any) -> dict[str, Any]:
         if fields[key] != value
     ]
     notes = "\n".join(part for part in (into.notes, other.notes, *lost) if part)
-    return {"notes": notes, "fields": fields or None}
+    best = other.best_photo_id if into.best_photo_id is None else into.best_photo_id
+    return {"notes": notes, "fields": fields or None, "best_photo_id": best}

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from resight.catalogue.alike import Alike, alike
 from resight.catalogue.asking import kept_queries, known_queries
 from resight.catalogue.calibrated import Kept, calibrate_catalogue, guessed, newest
-from resight.catalogue.checks import checked_vectors, listed, none_readable
+from resight.catalogue.checks import checked_name, checked_vectors, listed, none_readable
 from resight.catalogue.closely import Closely
 from resight.catalogue.identify import (
     Answer,
@@ -34,7 +35,7 @@ from resight.fingerprint.model import Card
 from resight.photos.photo import Photo
 
 if TYPE_CHECKING:
-    from resight.catalogue.server_search import Indexed
+    from resight.catalogue.server_index import Indexed
     from resight.photos.decode import Source
 
 
@@ -183,6 +184,11 @@ class Enquiries:
             return (identify_encounter(how, vectors, queries),)
         return identify(how, vectors, queries)
 
+    def alike(self, individual: str, *, top: int = 8, photos_each: int = 6) -> Alike:
+        """Who may be the same individual, the likeliest first; see `alike.alike`."""
+        how = self._asking(top, photos_each, True, None, None)
+        return alike(how, checked_name(individual))
+
     def calibrate(
         self,
         *,
@@ -248,20 +254,24 @@ class Enquiries:
         found = nearest_on_server(self._store, self.model_id, vectors, k, index=with_index)
         return matches(self._store, found)
 
-    def index(self) -> Indexed:
+    def index(self, *, memory: float | None = None, workers: int | None = None) -> Indexed:
         """Make an index (HNSW) for the catalogue's model on its PostgreSQL server, and measure it.
 
         The server keeps it up to date. Making it takes minutes for a million photos; meanwhile
         everybody goes on working. Where there is one, it is measured only.
 
+        Args:
+            memory: GiB that the server may take for making it; see `server_index.make_index`.
+            workers: processes of the server that help; by default as the server is set.
+
         Raises:
             ResightError: a catalogue in a file, which needs none.
             UnusableCatalogue: the server refuses.
         """
-        from resight.catalogue.server_search import index
+        from resight.catalogue.server_index import index
 
         self._follow_model()
-        return index(self._store, self.model_id, self.card.dim)
+        return index(self._store, self.model_id, self.card.dim, memory=memory, workers=workers)
 
     def _asking(
         self,

@@ -25,7 +25,8 @@ COLUMNS = {
         "notes": "free text",
         "fields": "whatever else people keep of it, as JSON",
         "added_at": "UTC",
-        "gone": "true: merged away, or its making undone; kept for history",
+        "gone": "true: merged away, let go of, or its making undone; kept for history",
+        "best_photo_id": "the photo chosen to know it by; counts while it is its own",
     },
     "encounters": {
         "id": "number; other files refer to it",

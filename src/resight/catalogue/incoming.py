@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 
-from resight.catalogue import schema
+from resight.catalogue import bulk, schema
 from resight.catalogue.checks import (
     checked_box,
     checked_name,
@@ -228,7 +229,10 @@ def keep_fingerprints(
     connection: sa.Connection, model_id: str, some: Mapping[int, Incoming]
 ) -> None:
     """Write the fingerprints of photos, given by the ids of their rows."""
-    if some:
+    if bulk.worth_it(connection, list(some)):
+        vectors = np.stack([one.vector for one in some.values()])
+        bulk.copy_fingerprints(connection, model_id, list(some), vectors)
+    elif some:
         connection.execute(
             sa.insert(schema.fingerprints),
             [

@@ -17,7 +17,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from resight.catalogue import schema
+from resight.catalogue import bulk, schema
 from resight.catalogue.checks import checked_name
 from resight.catalogue.images import HIDDEN, SHOWN, compact, runs, spread, to_json
 from resight.catalogue.store import Store, chunks
@@ -278,6 +278,8 @@ def insert_rows(
         numbered = [{**row, "id": i} for i, row in zip(ids, rows, strict=True)]
         connection.execute(sa.insert(table), numbered)
         return ids
+    if bulk.worth_it(connection, rows):
+        return bulk.copy_rows(connection, table, rows)
     statement = sa.insert(table).returning(table.c.id, sort_by_parameter_order=True)
     return list(connection.scalars(statement, list(rows)).all())
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from resight.catalogue import schema
 from resight.catalogue.checks import checked_name
-from resight.catalogue.journal import Done, acting
+from resight.catalogue.journal import Action, Done, acting
 from resight.catalogue.meanwhile import Seen, check_as_seen
 from resight.catalogue.refs import (
     PhotoRef,
@@ -91,30 +91,56 @@ def not_same(
         ]
         if not new:
             act.summary = "nothing to do: that has been said already"
-            said: list[int] = []
         else:
             told = [f"{_called(a)} and {_called(b)}" for a, b in zip(rows, theirs, strict=True)]
             many = f"{counted(len(found), 'photo')} and {individual or _called(theirs[0])}"
             words = ", ".join(told) if len(told) <= 3 else many
             act.summary = f"said that {words} are not the same"
-            said = act.decide(
-                "not the same",
-                [i for i, _ in new],
+            keep_apart(
+                act,
+                [(i, two.id) for i, two in new],
                 [two.individual_id for _, two in new],
                 shown=shown,
                 probability=probability,
-                details=[{"other_photo": two.id} for _, two in new],
             )
-        fresh = []
-        for (i, two), decision in zip(new, said, strict=True):
-            pair = _ordered(i, two.id)
-            if pair in known:
-                act.update(schema.not_same, [known[pair][0]], gone=False, decision_id=decision)
-            else:
-                names = ("first_photo_id", "second_photo_id")
-                fresh.append(dict(zip(names, pair, strict=True)) | {"decision_id": decision})
-        act.insert(schema.not_same, fresh)
     return act.done
+
+
+def keep_apart(
+    act: Action,
+    pairs: Sequence[tuple[int, int]],
+    individuals: list[Any],
+    *,
+    shown: Any = None,
+    probability: float | None = None,
+) -> None:
+    """Write down of pairs of photos that they are not the same.
+
+    Args:
+        act: the action.
+        pairs: ids of photos: of which it is said, and the other.
+        individuals: whose each other photo is, or None.
+        shown: the candidates that the person saw, ready for JSON.
+        probability: that was shown with the individual.
+    """
+    known = _pairs(act.connection, [i for i, _ in pairs])
+    said = act.decide(
+        "not the same",
+        [i for i, _ in pairs],
+        individuals,
+        shown=shown,
+        probability=probability,
+        details=[{"other_photo": other} for _, other in pairs],
+    )
+    fresh = []
+    for (i, other), decision in zip(pairs, said, strict=True):
+        pair = _ordered(i, other)
+        if pair in known:
+            act.update(schema.not_same, [known[pair][0]], gone=False, decision_id=decision)
+        else:
+            names = ("first_photo_id", "second_photo_id")
+            fresh.append(dict(zip(names, pair, strict=True)) | {"decision_id": decision})
+    act.insert(schema.not_same, fresh)
 
 
 def _called(row: Any) -> str:
@@ -142,10 +168,10 @@ def _pairs(
     return found
 
 
-def _nearest(
-    store: Store, connection: sa.Connection, model_id: str, photo_id: int, owner: int
-) -> int:
-    """The individual's photo that is nearest to a photo."""
+def nearest_photo(
+    connection: sa.Connection, model_id: str, photo_id: int, owner: int
+) -> int | None:
+    """The individual's photo that is nearest to a photo; None without fingerprints to compare."""
     photos, prints = schema.photos, schema.fingerprints
     rows = connection.execute(
         sa.select(photos.c.id, prints.c.vector)
@@ -159,8 +185,17 @@ def _nearest(
     vectors = {row.id: np.frombuffer(row.vector, "<f4").astype(np.float64) for row in rows}
     mine = vectors.pop(photo_id, None)
     if mine is None or not vectors:
+        return None
+    return max(vectors, key=lambda i: (float(vectors[i] @ mine), -i))
+
+
+def _nearest(
+    store: Store, connection: sa.Connection, model_id: str, photo_id: int, owner: int
+) -> int:
+    found = nearest_photo(connection, model_id, photo_id, owner)
+    if found is None:
         raise ResightError(
             f"photo {photo_id} and this individual have no fingerprints to compare; "
             f"say which photo it is not the same as (in {store.place})"
         )
-    return max(vectors, key=lambda i: (float(vectors[i] @ mine), -i))
+    return found

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from resight.catalogue import schema
 from resight.catalogue.describe import settings_in
 from resight.catalogue.linkage import Clusters
+from resight.catalogue.parts import exclude
 from resight.catalogue.search import Rows, Vectors
 from resight.catalogue.store import Store
 from resight.errors import UnusableCatalogue
@@ -139,10 +140,13 @@ def decided_clusters(
     differ = settings_in(connection)["sides_differ"]
     sides = [(row.side or "").strip().casefold() if differ else "" for row in photos.rows]
     kinds = sorted({*sides} - {""})
-    # A whole picture and a part of it may show one individual; two parts never do.
+    # A whole picture and a part of it may show one individual; two parts never do, of a photo.
     pictures: dict[str, int] = {}
     cut_from = [
-        row.content_hash if row.box else f"{row.content_hash}, whole" for row in photos.rows
+        row.content_hash
+        if row.box and exclude(row.path)
+        else f"{row.content_hash}, {row.box or 'whole'}"
+        for row in photos.rows
     ]
     clusters = Clusters(
         photos.vectors,

@@ -38,7 +38,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
 # Kept where Alembic keeps it (`alembic_version`); `migrations/` leads from each to the next.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 # "RSGT", in the header of the SQLite file: tells our files from other people's.
 APPLICATION_ID = 0x52534754
 # The comment on the table `about`, which tells ours on PostgreSQL.
@@ -160,6 +160,9 @@ individuals = Table(
     Column("added_at", UtcDateTime, nullable=False),
     # Merged away, or its making undone: kept for history, seen nowhere else, its name free again.
     Column("gone", Boolean(name="gone"), nullable=False, server_default=false()),
+    # The photo to know it by, where somebody has chosen one; counts while it is its own and "in".
+    # No foreign key: photos refer to individuals, and a circle of tables cannot be made in order.
+    Column("best_photo_id", Integer),
 )
 Index("uq_individuals_name_here", individuals.c.name, unique=True, **_where(~individuals.c.gone))
 

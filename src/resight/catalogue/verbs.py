@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from resight.catalogue import describe, edit, undo
+from resight.catalogue import curate, describe, edit, undo
 from resight.catalogue.checks import checked_vectors, listed
 from resight.catalogue.enrol import Enrolled, enrol
 from resight.catalogue.journal import Done
@@ -195,9 +195,17 @@ class Verbs:
         """
         return edit.merge(self._store, individual, into=into, who=who)
 
-    def split(self, individual: str, photos: Refs, *, new: str, who: str | None = None) -> Done:
+    def split(
+        self,
+        individual: str,
+        photos: Refs,
+        *,
+        new: str,
+        seen: Seen | None = None,
+        who: str | None = None,
+    ) -> Done:
         """Say that some photos of an individual show another, who is new; see `edit.split`."""
-        return edit.split(self._store, individual, photos, new=new, who=who)
+        return edit.split(self._store, individual, photos, new=new, seen=seen, who=who)
 
     def move(
         self,
@@ -222,6 +230,20 @@ class Verbs:
     ) -> Done:
         """Say that photos are good for nothing, or (`back`) are after all; see `edit.junk`."""
         return edit.junk(self._store, photos, back=back, seen=seen, who=who)
+
+    def take_out(
+        self, individual: str, photos: Refs, *, seen: Seen | None = None, who: str | None = None
+    ) -> Done:
+        """Say that photos are not of this individual, whosever they are; see `curate.take_out`."""
+        return curate.take_out(self._store, self.model_id, individual, photos, seen=seen, who=who)
+
+    def best_photo(self, photo: PhotoRef, *, who: str | None = None) -> Done:
+        """Choose the photo that an individual is best known by; see `curate.best_photo`."""
+        return curate.best_photo(self._store, photo, who=who)
+
+    def forget(self, individual: str, *, who: str | None = None) -> Done:
+        """Let go of an individual that has no photos; see `curate.forget`."""
+        return curate.forget(self._store, individual, who=who)
 
     def later(self, photos: Refs, *, seen: Seen | None = None, who: str | None = None) -> Done:
         """Put photos at the end of those that wait for a name; see `later.later`."""

@@ -44,7 +44,7 @@ def look_behind(
     seed: int = 0,
 ) -> Background | None:
     """Fingerprint the photos' backgrounds and animals, and compare what is found in them."""
-    if not found.known:
+    if not found.known or fingerprinter.card.hearing is not None:  # a sound has no frame
         return None
     alone = sides.by == "individual"
     gallery = sides.query if alone else sides.train

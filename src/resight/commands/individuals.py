@@ -26,7 +26,13 @@ def individuals(catalogue: CatalogueFile, as_json: AsJson = False) -> None:
         everybody, unnamed = book.individuals(), len(book.unnamed())
     if as_json:
         found = [
-            {"name": one.name, "photos": one.photos, "notes": one.notes, "fields": {**one.fields}}
+            {
+                "name": one.name,
+                "photos": one.photos,
+                "notes": one.notes,
+                "fields": {**one.fields},
+                "best": one.best and str(one.best),
+            }
             for one in everybody
         ]
         typer.echo(json.dumps(found, indent=2))
@@ -38,5 +44,5 @@ def individuals(catalogue: CatalogueFile, as_json: AsJson = False) -> None:
         typer.echo(f"{one.name}  ({count}){fields}{notes}")
     typer.echo(f"{len(everybody):,} in {catalogue}; {counted(unnamed, 'photo')} without a name.")
     if any(not one.photos for one in everybody):
-        way = f"resight merge {typed(catalogue)} NAME --into OTHER"
+        way = f"resight forget {typed(catalogue)} NAME"
         typer.echo(f"Who has no photos is let go of with: {way}")

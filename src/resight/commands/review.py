@@ -37,6 +37,14 @@ def review(
             help="Where photos go that are dropped onto the page; by default beside the catalogue.",
         ),
     ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="What people type to come here, where a reverse proxy stands before it; "
+            "it asks everybody for a token then.",
+        ),
+    ] = None,
     token: Annotated[
         str | None,
         typer.Option(
@@ -61,6 +69,7 @@ def review(
       resight review whales.db
       resight review whales.db --folder ~/camera/new --who Ada
       resight review whales.db --host 0.0.0.0
+      resight review whales.db --address https://whales.example.org
     """
     try:
         import uvicorn
@@ -73,7 +82,9 @@ def review(
         from resight.catalogue.checks import checked_name
 
         who = checked_name(who, "the name of who decides")
-    local = host.lower() in LOOPBACK
+    name, secure = _named(address)
+    # A proxy on this computer comes from loopback whoever speaks through it.
+    local = host.lower() in LOOPBACK and name is None
     if token is not None and len(token) < 16:
         raise ResightError("--token: give 16 letters at least, or leave it away to get one")
     if token is None and not local:
@@ -89,14 +100,18 @@ def review(
             model=model,
             reviewer=who,
             token=token,
-            hosts=_names(host),
+            hosts=[*_names(host), *([name] if name else [])],
             any_address=host in EVERYWHERE,
+            secure=secure,
             uploads=uploads,
             watched=folder,
         )
         config = uvicorn.Config(app, log_level="warning", server_header=False, proxy_headers=False)
         server = uvicorn.Server(config)
-        address = _address(host, socket.getsockname()[1], token)
+        if address is None:
+            address = _address(host, socket.getsockname()[1], token)
+        else:
+            address = f"{address.rstrip('/')}/?token={token}"
         typer.echo(f"Reviewing {app.state.desk.name}: {address}")
         typer.echo("Stop with Ctrl+C.")
         sys.stdout.flush()
@@ -137,6 +152,29 @@ def _names(host: str) -> list[str]:
 
     own = socket.gethostname()
     return [host, own, f"{own.split('.')[0]}.local", socket.getfqdn()]
+
+
+def _named(address: str | None) -> tuple[str | None, bool]:
+    """The name in what people type, and whether they come over TLS.
+
+    Raises:
+        ResightError: an address that leads nowhere, or to a place below a site's root.
+    """
+    from urllib.parse import urlsplit
+
+    if address is None:
+        return None, False
+    try:
+        parts = urlsplit(address)
+        name = parts.hostname
+    except ValueError:
+        name = None
+    if not name or parts.scheme not in ("http", "https") or parts.path.strip("/") or parts.query:
+        raise ResightError(
+            f"--address: {address!r} is not the root of a site; give one such as "
+            "https://whales.example.org"
+        )
+    return name, parts.scheme == "https"
 
 
 def _address(host: str, port: int, token: str | None) -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, redirect_stderr
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -20,6 +24,7 @@ from resight.commands.photos_options import (
     gathered,
 )
 from resight.errors import ResightError
+from resight.learn.ranks import rank
 from resight.words import counted
 
 if TYPE_CHECKING:
@@ -67,6 +72,10 @@ def train(
         Literal["triplet", "soft-triplet", "supcon", "arcface"] | None,
         typer.Option(help="Default: what was measured to be best for photos like these."),
     ] = None,
+    individuals: Annotated[
+        int | None,
+        typer.Option(min=2, help="How many a batch shows. Default: 16; of drawings 10."),
+    ] = None,
     networks: Annotated[
         int, typer.Option(min=1, max=16, help="Train so many, and ask them together.")
     ] = 1,
@@ -74,6 +83,12 @@ def train(
     valid_share: Annotated[
         float | None,
         typer.Option(min=0, max=0.5, help="Share of the photos kept back to measure."),
+    ] = None,
+    hertz: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOW-HIGH", help="Recordings: the frequencies to hear, by default 50-8000."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
     resume: Annotated[
@@ -95,6 +110,8 @@ def train(
     for resight evaluate. Every photo is opened before anything is learned, and whatever is wrong
     is said at once.
 
+    A folder of recordings (WAV, FLAC, MP3, Ogg) is trained on as sound: see docs/sound.md.
+
     Photographs go on from a network that knows ImageNet, if the train extra is there; its size,
     and how often it sees each photo, follow from the photos and from --budget. A training that
     was stopped goes on where it was when the same command is given again.
@@ -103,6 +120,9 @@ def train(
     share whose nearest photo shows the same individual, and mAP, how high all of them rank. Keep
     some individuals out of PHOTOS altogether, to calibrate with later: resight calibrate needs
     photos that the model was not trained on.
+
+    Several GPUs, or machines, train together under accelerate launch: see
+    docs/several-machines.md.
 
     --networks and --looks cost as many times the time, and hold better for individuals that
     were not there in training.
@@ -113,6 +133,7 @@ def train(
     Examples:
       resight train photos/ --out whales.onnx
       resight train photos/ --out whales.onnx --budget 1h
+      resight train calls/ --out calls.onnx --hertz 200-12000
       resight train whales.csv --column individual=whaleID --out whales.onnx
       resight train photos/ --out whales.onnx --body resnet18 --size 128 --epochs 20
     """
@@ -132,35 +153,43 @@ def train(
     if size is not None and not 16 <= size <= 1024:
         raise ResightError(f"--size is 16 to 1024 pixels, not {size}")
     # Whatever is wrong with the photos is said at once, not after torch has been imported.
-    taken = gathered(
-        photos, column=column, root=root, boxes=boxes, skip_bad=skip_bad, problems=problems
-    )
-    found = to_learn_from(taken.photos, until)
+    with _told_by_first():
+        taken = gathered(
+            photos, column=column, root=root, boxes=boxes, skip_bad=skip_bad, problems=problems
+        )
+        found = to_learn_from(taken.photos, until)
     try:
         check_trainable(found)
     except ResightError as error:
         raise type(error)(f"{photos}: {error}") from None
     from resight.learn.plan import seconds
+    from resight.learn.together import end
     from resight.learn.train import train_photos
 
-    card = train_photos(
-        found,
-        out,
-        body=body,
-        size=size,
-        channels=channels,
-        dim=dim,
-        epochs=epochs,
-        budget=None if budget is None else seconds(budget),
-        pretrained=pretrained,
-        loss=loss,
-        networks=networks,
-        looks=looks,
-        valid_share=valid_share,
-        seed=seed,
-        resume=resume,
-        left_out=[str(problem) for problem in taken.left_out],
-    )
+    with _told_by_first():
+        card = train_photos(
+            found,
+            out,
+            body=body,
+            size=size,
+            channels=channels,
+            dim=dim,
+            epochs=epochs,
+            budget=None if budget is None else seconds(budget),
+            pretrained=pretrained,
+            loss=loss,
+            individuals=individuals,
+            networks=networks,
+            looks=looks,
+            valid_share=valid_share,
+            seed=seed,
+            resume=resume,
+            left_out=[str(problem) for problem in taken.left_out],
+            hertz=frequencies(hertz),
+        )
+    end()
+    if rank():
+        return
     reached = ", ".join(f"{name} {value:.3g}" for name, value in card.metrics.items())
     typer.echo(f"Wrote {out}" + (f" ({reached})" if reached else ""))
     if "R@1" in card.metrics:
@@ -177,6 +206,23 @@ def train(
             "another --body and --size.",
             err=True,
         )
+
+
+@contextmanager
+def _told_by_first() -> Iterator[None]:
+    """Of several processes that train together the first tells how it goes; each its errors."""
+    with open(os.devnull, "w") as nowhere, redirect_stderr(nowhere) if rank() else nullcontext():  # noqa: PTH123
+        yield
+
+
+def frequencies(words: str | None) -> tuple[float, float] | None:
+    """What --hertz says: the lowest and the highest."""
+    if words is None:
+        return None
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)-(\d{1,6}(?:\.\d+)?)", words.strip())
+    if found is None:
+        raise ResightError(f"--hertz is LOW-HIGH, such as 50-8000, not {words[:20]!r}")
+    return float(found[1]), float(found[2])
 
 
 def to_learn_from(photos: Sequence[Photo], until: datetime | None) -> list[Photo]:

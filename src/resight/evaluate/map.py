@@ -5,6 +5,7 @@ nothing (van der Maaten and Hinton, "Visualizing Data using t-SNE", 2008). It is
 at; decisions are made on the fingerprints.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,11 @@ __all__ = ["Map", "draw_map"]
 
 _FEWEST = 5  # photos that t-SNE needs; fewer are laid out by their two main directions
 _EXACT_UP_TO = 20_000  # photos; above, the neighbours are searched for approximately
+_STEPS = (250, 500)  # of t-SNE, the first with its neighbours drawn together
+_TOLD = 25  # steps between two words on how far it is
+
+# Told how far a map is, 0 to 1, and where its photos lie by now, float64 (n, 2); True stops it.
+Progress = Callable[[float, NDArray[np.float64]], bool]
 
 
 class Map:
@@ -33,7 +39,14 @@ class Map:
         self._embedding = embedding
 
     @classmethod
-    def fit(cls, vectors: Floats, *, seed: int = 0, perplexity: float = 30) -> "Map":
+    def fit(
+        cls,
+        vectors: Floats,
+        *,
+        seed: int = 0,
+        perplexity: float = 30,
+        progress: Progress | None = None,
+    ) -> "Map":
         """Lay out fingerprints; the same ones with the same seed give the same map.
 
         Args:
@@ -42,6 +55,7 @@ class Map:
             seed: of the random numbers.
             perplexity: how many neighbours a photo minds, roughly; made smaller for small sets
                 (at most a third of the others).
+            progress: see `Progress`; told the plane of `flat` first.
 
         Raises:
             ResightError: fingerprints that are not finite, or a perplexity under 1.
@@ -52,10 +66,19 @@ class Map:
         plane = _Plane(vectors)
         n = len(vectors)
         start = plane.project(vectors)
-        if n < _FEWEST:
+        if n < _FEWEST or (progress is not None and progress(0.0, start)):
             return cls(start, plane, None)
 
         from openTSNE import TSNE
+
+        done = 0
+
+        def step(_: int, __: float, positions: Any) -> bool:
+            nonlocal done
+            done += _TOLD
+            return progress is not None and progress(
+                min(done / sum(_STEPS), 1.0), np.array(positions, np.float64)
+            )
 
         # Equal photos start a hair apart, else nothing would ever part them.
         start = start / max(float(start[:, 0].std()), 1e-12) * 1e-4
@@ -67,9 +90,19 @@ class Map:
             initialization=start,
             n_jobs=1 if n <= 2000 else 2,  # small sets gain nothing from threads
             random_state=seed,
+            early_exaggeration_iter=_STEPS[0],
+            n_iter=_STEPS[1],
+            callbacks=None if progress is None else [step],
+            callbacks_every_iters=_TOLD,
         )
         embedding = tsne.fit(vectors)
         return cls(np.array(embedding, np.float64), plane, embedding)
+
+    @staticmethod
+    def flat(vectors: Floats) -> NDArray[np.float64]:
+        """Lay out fingerprints by their two main directions alone, at once: float64 (n, 2)."""
+        vectors = unit_vectors(vectors, "map")
+        return _Plane(vectors).project(vectors)
 
     def place(self, vectors: Floats) -> NDArray[np.float64]:
         """Place further fingerprints, float32 (m, d), into the map as it stands: float64 (m, 2).
@@ -92,6 +125,34 @@ class Map:
         near = min(25, others - 1)
         placed = self._embedding.transform(vectors, perplexity=min(5, near / 3), k=near)
         return np.array(placed, np.float64)
+
+
+def beside(
+    vectors: Floats, others: Floats, positions: NDArray[Any], *, k: int = 8
+) -> NDArray[np.float64]:
+    """Place fingerprints into a finished map, each between those that it is most like.
+
+    The mean of the k nearest ones' places, weighted by exp(-(d - d1) / s): d their distance, d1
+    that of the nearest, s half of d1. So it lies on the one that it is much more like than all
+    others, and among those that it is as unlike as all others.
+
+    Args:
+        vectors: float32 (m, d), of length 1.
+        others: float32 (n, d), of length 1, n at least 1: those that are on the map.
+        positions: (n, 2), their places.
+        k: how many to go by.
+
+    Returns:
+        float64 (m, 2).
+    """
+    cosines = vectors @ others.T
+    k = min(k, len(others))
+    near = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
+    distance = np.maximum(1 - np.take_along_axis(cosines, near, axis=1).astype(np.float64), 0)
+    first = distance.min(axis=1, keepdims=True)
+    weights = np.exp(-(distance - first) / np.maximum(first / 2, 1e-3))
+    weights /= weights.sum(axis=1, keepdims=True)
+    return np.einsum("mk,mkd->md", weights, np.asarray(positions, np.float64)[near])
 
 
 class _Plane:

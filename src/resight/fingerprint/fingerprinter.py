@@ -14,8 +14,10 @@ from PIL import Image
 
 from resight.errors import UnreadablePhoto, UnusableModel
 from resight.fingerprint.model import INPUT, OUTPUT, Card, Model, load_model
-from resight.photos.decode import Pixels, Source
+from resight.photos.decode import Box, Pixels, Source
+from resight.photos.hear import hear
 from resight.photos.photo import Photo
+from resight.photos.sound import Hearing
 from resight.photos.stream import Chunk, fitted_chunks, progress_bar
 
 # Whether to show a bar on stderr; or what to call with each number done, for a bar of the caller's.
@@ -88,7 +90,9 @@ class Fingerprinter:
         Decoding runs in threads while the network computes, a bounded number of photos ahead.
 
         Args:
-            photos: paths, PIL images and arrays (see `read_image`) and `Photo`s (whose box is cut
+            photos: for a model that hears, recordings: paths and `Photo`s (see
+                `resight.photos.sound`); each has the mean direction of its windows. Else
+                paths, PIL images and arrays (see `read_image`) and `Photo`s (whose box is cut
                 out), mixed as they come, from a list or a generator; or one of them alone. One
                 array (n, H, W) or (n, H, W, C) is a stack of n pictures; uint8 of the model's size
                 it goes straight to the network.
@@ -115,7 +119,15 @@ class Fingerprinter:
             bar = progress_bar("Fingerprinting", total)
         else:
             bar = nullcontext(lambda done: None)
+        hearing = self.card.hearing
         with bar as advance:
+            if hearing is not None:
+                for made in self._recordings(photos, hearing):
+                    vectors.append(made.vectors)
+                    index.append(made.index)
+                    unreadable += made.unreadable
+                    advance(len(made) + len(made.unreadable))
+                photos = ()
             for batch in self._batches(photos):
                 if len(batch.index):
                     vectors.append(self._compute(batch.pixels))
@@ -128,6 +140,24 @@ class Fingerprinter:
             tuple(unreadable),
         )
 
+    def _recordings(
+        self, photos: Iterable[Source | Photo], hearing: Hearing
+    ) -> Iterator[Fingerprints]:
+        """Recordings, some at a time: of each the mean direction of its windows'."""
+        for heard in hear(_with_boxes(photos), hearing, threads=self.threads):
+            good = [(n, one) for n, one in heard if not isinstance(one, UnreadablePhoto)]
+            bad = tuple(one for _, one in heard if isinstance(one, UnreadablePhoto))
+            made = np.empty((len(good), self.dim), np.float32)
+            for row, (_, windows) in enumerate(good):
+                pixels = windows[:, None]
+                parts = [
+                    self._compute(pixels[first : first + self.batch_size])
+                    for first in range(0, len(pixels), self.batch_size)
+                ]
+                total = np.concatenate(parts).sum(axis=0, dtype=np.float64)
+                made[row] = total / max(float(np.linalg.norm(total)), 1e-12)
+            yield Fingerprints(made, np.array([n for n, _ in good], np.int64), bad)
+
     def _batches(self, photos: Iterable[Source | Photo]) -> Iterator[Chunk]:
         card = self.card
         if isinstance(photos, np.ndarray) and (stack := _as_pixels(photos, card)) is not None:
@@ -137,10 +167,7 @@ class Fingerprinter:
             return
         gathered: list[Chunk] = []
         chunks = fitted_chunks(
-            (
-                (photo.path, photo.box) if isinstance(photo, Photo) else (photo, None)
-                for photo in photos
-            ),
+            _with_boxes(photos),
             size=card.size,
             channels=card.channels,
             fit=card.fit,
@@ -169,6 +196,11 @@ class Fingerprinter:
                 "export it again"
             )
         return vectors
+
+
+def _with_boxes(photos: Iterable[Source | Photo]) -> Iterator[tuple[Source, Box | None]]:
+    for photo in photos:
+        yield (photo.path, photo.box) if isinstance(photo, Photo) else (photo, None)
 
 
 def _as_pixels(stack: NDArray[np.generic], card: Card) -> Pixels | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from resight.errors import UnusableModel
 from resight.photos.decode import Fit
+from resight.photos.sound import BANDS, Hearing
 from resight.photos.stream import usable_processors
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Card:
         licence: licence of the weights.
         version: version of Resight that wrote the file.
         content_hash: SHA-256, in hex, of the serialised graph before the card is put in.
+        sound: of a model for recordings, what it hears: see `Hearing`; None for photos.
         format: number of the file's format; this version of Resight reads up to `FORMAT`.
     """
 
@@ -51,6 +53,7 @@ class Card:
     licence: str = ""
     version: str = ""
     content_hash: str = ""
+    sound: dict[str, Any] | None = None
     format: int = FORMAT
 
     def to_json(self) -> str:
@@ -87,6 +90,11 @@ class Card:
         result._check()
         return result
 
+    @property
+    def hearing(self) -> Hearing | None:
+        """What a model for recordings hears; None for photos."""
+        return None if self.sound is None else Hearing.of(self.sound)
+
     def _check(self) -> None:
         sides = self.size
         sound = {
@@ -105,6 +113,13 @@ class Card:
         sound |= {
             key: isinstance(getattr(self, key), str) for key in ("body", "licence", "version")
         }
+        try:
+            sound["sound"] = (heard := self.hearing) is None or (1, self.size) == (
+                self.channels,
+                (BANDS, heard.window),
+            )
+        except (TypeError, ValueError):
+            sound["sound"] = False
         for key, good in sound.items():
             if not good:
                 raise UnusableModel(f"the card's {key} makes no sense: {getattr(self, key)!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastai.callback.core import Callback
+from fastai.torch_core import get_model
 
 
 class KeepBest(Callback):
@@ -22,15 +23,16 @@ class KeepBest(Callback):
         """Keep the weights if they are the best."""
         figures = dict(self.learn.figures)
         value = figures.get("R@1")
-        if value is None or self.learn.dls.valid.shrunk_to not in (None, self.learn.model.size):
+        network = get_model(self.model)
+        if value is None or self.learn.dls.valid.shrunk_to not in (None, network.size):
             return
         if self.learn.best is None or value >= self.learn.best["figures"]["R@1"]:
-            weights = {k: v.detach().cpu().clone() for k, v in self.model.state_dict().items()}
+            weights = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
             self.learn.best = {"figures": figures, "model": weights}
 
     def after_fit(self) -> None:
         """Put the best weights back."""
         if self.learn.best is not None:
-            self.learn.model.load_state_dict(self.learn.best["model"])
+            get_model(self.learn.model).load_state_dict(self.learn.best["model"])
             self.learn.figures = self.learn.best["figures"]
             self.learn.best = None

@@ -99,7 +99,8 @@ class PhotoLoader:
     Without augmentation the pixels come as uint8, otherwise as what it makes of floats in [0, 1].
     A pass is drawn from the seed and the number of the epoch alone, so a training that is taken
     up again goes on as if it had never stopped; `epoch` counts up by itself. With `shrunk_to`, a
-    (height, width), photos are brought to that size first (see `GrowingSize`).
+    (height, width), photos are brought to that size first (see `GrowingSize`). With `share`, (rank,
+    processes), a batch is this process's share of the individuals of the whole one.
     """
 
     n_inp = 1
@@ -113,6 +114,7 @@ class PhotoLoader:
         self.seed = seed
         self.epoch = 0
         self.shrunk_to: tuple[int, int] | None = None
+        self.share: tuple[int, int] | None = None
         self.device = torch.device("cpu")
         self._pixels, self._labels = photos.pixels, photos.labels
 
@@ -129,13 +131,17 @@ class PhotoLoader:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """One epoch."""
-        seed = (self.seed * 100_003 + self.epoch) % 2**63
+        rank = self.share[0] if self.share else 0
+        seed = (self.seed * 100_003 + self.epoch + (rank << 48)) % 2**63
         generator = torch.Generator(self.device).manual_seed(seed)
         if hasattr(self.batches, "epoch"):
             self.batches.epoch = self.epoch
         self.epoch += 1
+        handful = getattr(self.batches, "photos", 1)
         for positions in self.batches:
-            at = torch.as_tensor(positions, device=self.device)
+            if self.share is not None:
+                positions = share_of(positions, *self.share, handful=handful)
+            at = torch.as_tensor(positions, dtype=torch.long, device=self.device)
             pixels, labels = self._pixels[at], self._labels[at]
             if self.shrunk_to not in (None, tuple(pixels.shape[-2:])):
                 pixels = shrink(pixels, self.shrunk_to)
@@ -159,6 +165,17 @@ class PhotoLoader:
         at = range(len(self.photos))
         plain = [at[i : i + 256] for i in range(0, len(at), 256)]
         return PhotoLoader(self.photos, plain).to(self.device)
+
+
+def share_of(positions: Sequence[int], rank: int, processes: int, *, handful: int) -> Sequence[int]:
+    """The part of a batch that one of several processes takes; the parts follow one another.
+
+    Handfuls, the photos of one individual that stand together, are not torn apart. Where there
+    are fewer of them than processes, some parts are empty.
+    """
+    handfuls = -(-len(positions) // handful)
+    first, end = (handfuls * r // processes * handful for r in (rank, rank + 1))
+    return positions[first:end]
 
 
 def shrink(pixels: Tensor, size: tuple[int, int]) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from resight.errors import ResightError
+from resight.learn.sound_body import SoundBody
 from resight.learn.weights import Weights, find_weights, how_to_get, normalisation
 
 # ImageNet's channel means and deviations, which most pretrained bodies expect (others say theirs);
@@ -94,7 +95,8 @@ def create_embedder(
     """An embedder on any body.
 
     Args:
-        body: "small", our own stack of convolutions for little pictures; or any name that
+        body: "small", our own stack of convolutions for little pictures, and "sound", ours for
+            spectrograms; or any name that
             `timm.create_model` takes ("resnet34", "hf-hub:BVRA/MegaDescriptor-T-224"); or a file
             of weights for one of them, "resnet34@FILE.safetensors" (see
             `resight.learn.weights.find_weights`); or "torchvision/NAME" for one of torchvision's.
@@ -117,6 +119,8 @@ def create_embedder(
     std: tuple[float, ...] = STD
     if body == "small":
         net: nn.Module = _small_body(channels, size)
+    elif body == "sound":
+        net = SoundBody(channels)
     elif body.startswith("torchvision/"):
         net = _torchvision_body(body.removeprefix("torchvision/"), channels, pretrained)
         sees = _enlarged(size, _open_stem(net, size, stride=32))

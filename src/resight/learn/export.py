@@ -35,6 +35,7 @@ def export_model(
     training: dict[str, Any] | None = None,
     metrics: dict[str, Any] | None = None,
     licence: str = "",
+    sound: dict[str, Any] | None = None,
 ) -> Card:
     """Write an embedder as one ONNX file with its card in the metadata.
 
@@ -48,6 +49,7 @@ def export_model(
         fit, fill: how photos of another shape are to be brought to `embedder.size`.
         training, metrics: what the card is to tell of them, as JSON values.
         licence: of the weights, where they did not start from nothing.
+        sound: what is heard of recordings, as `Hearing.entry` gives it; None for photos.
 
     Returns:
         The card as written.
@@ -65,6 +67,7 @@ def export_model(
         training=training or {},
         metrics=metrics or {},
         licence=licence,
+        sound=sound,
         version=resight.__version__,
     )
     Card.from_json(replace(card, content_hash="0" * 64).to_json())  # as a reader will check it

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
 import fastai.callback.schedule  # noqa: F401  gives the learner lr_find and fit_one_cycle
 import torch
+from fastai.callback.progress import ProgressCallback
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from torch import Tensor, nn
@@ -21,7 +23,9 @@ from resight.learn.ensemble import Ensemble
 from resight.learn.export import export_model
 from resight.learn.guards import guards
 from resight.learn.losses import TripletLoss
+from resight.learn.ranks import count, rank
 from resight.learn.sampler import PKSampler
+from resight.learn.together import begin
 from resight.learn.views import Views
 from resight.photos.decode import Fit
 
@@ -46,10 +50,31 @@ class ReidLearner(Learner):
     model: Embedder
     figures: dict[str, float]
 
+    def distrib_ctx(self, sync_bn: bool = True, **options: Any) -> AbstractContextManager[Any]:
+        """fastai's: trainings in the block are one by all processes of `accelerate launch`.
+
+        Where there is only one process nothing is different. See `resight.learn.several.Together`.
+        """
+        if count() == 1:
+            return nullcontext(self)
+        import fastai.distributed  # noqa: F401  gives learners what is called here
+
+        block: AbstractContextManager[Any] = super().distrib_ctx(sync_bn, **options)
+        return block
+
+    def to_distributed(self, sync_bn: bool = True, **options: Any) -> ReidLearner:
+        """What `distrib_ctx` begins with."""
+        from resight.learn.several import Together
+
+        self.add_cb(Together(sync_bn, **options))
+        if rank():
+            self.remove_cb(ProgressCallback)
+        return self
+
     def save(self, file: str | Path, **options: Any) -> Path:
         """fastai's `save`; a loss's own parameters go into a file beside it."""
         path: Path = super().save(file, **options)
-        if _state(self.loss_func):
+        if _state(self.loss_func) and not rank():
             torch.save(self.loss_func.state_dict(), self._beside(file))
         return path
 
@@ -116,12 +141,13 @@ class ReidLearner(Learner):
         fill: int = 0,
         licence: str = "",
         network: Ensemble | Views | None = None,
+        sound: dict[str, Any] | None = None,
         **training: Any,
     ) -> Card:
         """Write the model file; its card tells the training's data and the last fit's figures.
 
         Args:
-            path, fit, fill, licence: see `export_model`.
+            path, fit, fill, licence, sound: see `export_model`.
             network: what to write instead of `model`, made of it.
             training: more that the card is to tell.
         """
@@ -140,6 +166,7 @@ class ReidLearner(Learner):
             training=summary,
             metrics=self.figures,
             licence=licence,
+            sound=sound,
         )
 
 
@@ -165,7 +192,7 @@ def reid_learner(
     individuals: int | None = None,
     photos: int = 4,
     augment: Sequence[Augment] = (),
-    half_precision: bool = True,
+    half_precision: bool | None = None,
     seed: int = 0,
     device: str | torch.device | None = None,
     path: str | Path = ".",
@@ -182,11 +209,14 @@ def reid_learner(
         loss: called as `loss(embeddings, labels)`: ours, or any loss of pytorch-metric-learning
             (`with_miner` adds one of its miners). Its own parameters are trained too. Default:
             `TripletLoss` with semi-hard mining.
-        individuals, photos: P and K of a batch; P is 16, or all where there are fewer.
+        individuals, photos: P and K of a batch; P is 16, or all where there are fewer. Of a batch
+            that several processes share (`with learn.distrib_ctx()`), those of all of them.
         augment: steps `(pixels, labels, generator) -> (pixels, labels)` on training batches.
-        half_precision: train in bfloat16, where it is faster; validation stays in float32.
+        half_precision: train in bfloat16; validation stays in float32. By default where the
+            device computes in it (`computes_bfloat16`).
         seed: of the weights, the batches and the augmentation.
-        device: "cuda", "cpu", …; the default is a GPU where there is one.
+        device: "cuda", "cpu", …; the default is a GPU where there is one, and under `accelerate
+            launch` the one that is this process's.
         path: where fastai's `save` puts its files.
         cbs, options: for fastai's `Learner`.
 
@@ -217,7 +247,8 @@ def reid_learner(
     )
     size = sampler.individuals * photos
     held = validation_batches(valid.labels, photos=photos, size=max(size, 256))
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    own = begin()  # of several processes
+    device = torch.device(device or own or ("cuda" if torch.cuda.is_available() else "cpu"))
     dls = DataLoaders(
         PhotoLoader(train, sampler, augment=augment, seed=seed),
         PhotoLoader(valid, held),
@@ -236,6 +267,8 @@ def reid_learner(
             f"the embedder takes photos of {model.channels}×{model.size}, and these are "
             f"{train.channels}×{train.size}; create it for them"
         )
+    if half_precision is None:
+        half_precision = computes_bfloat16(device)
     model.half_precision = half_precision
     model.to(device).to(memory_format=torch.channels_last)
     loss = TripletLoss() if loss is None else loss
@@ -253,6 +286,18 @@ def reid_learner(
     )
     learn.figures = {}
     return learn
+
+
+def computes_bfloat16(device: torch.device) -> bool:
+    """Whether a device has instructions for bfloat16.
+
+    A processor without them emulates it, twelve times slower than float32 as measured
+    (docs/learning.md).
+    """
+    if device.type == "cpu":
+        can = torch.cpu.get_capabilities()
+        return any(can.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    return device.type != "cuda" or torch.cuda.is_bf16_supported()
 
 
 def with_miner(loss: nn.Module, miner: Any) -> Loss:

@@ -24,7 +24,9 @@ from resight.learn.embedder import Embedder, create_embedder
 from resight.learn.fold import fold_batchnorm
 from resight.learn.learner import Loss, ReidLearner, reid_learner
 from resight.learn.plan import Plan, Size
+from resight.learn.ranks import count, rank
 from resight.learn.sizes import GrowingSize, growing_sizes, takes
+from resight.learn.together import averaged, everybody, wait
 
 # Learning rates of the body, the head and the loss' centres, as measured (docs/learning.md).
 BODY_RATE, HEAD_RATE, CENTRES_RATE = 5e-5, 1e-3, 1e-2
@@ -92,7 +94,7 @@ class FineTuning:
         grows = body.sees == plan.size and takes(body.body, plan.channels, sizes)
         self.sizes: list[Size] = sizes if grows else [plan.size]
         self.arcface = ArcFaceLoss(len(train.names), plan.dim, margin=MARGIN, scale=SCALE)
-        individuals = min(INDIVIDUALS, len(train.labels.unique()))
+        individuals = min(plan.individuals or INDIVIDUALS, len(train.labels.unique()))
         self.batch = individuals * PHOTOS
         self.learn: ReidLearner = reid_learner(
             train,
@@ -114,10 +116,11 @@ class FineTuning:
     def epochs_within(self, budget: float) -> tuple[int, float]:
         """How many epochs a time allows, in seconds, and the seconds that they will take.
 
-        A few batches of each size are timed. There are three epochs at least, whatever the budget.
+        A few batches of each size are timed, by all processes at once; the slowest counts. There
+        are three epochs at least, whatever the budget.
         """
         loader, held = self.learn.dls.train, len(self.learn.dls.valid.photos)
-        each = [self._seconds_a_batch(size) for size in self.sizes]
+        each = [max(everybody(self._seconds_a_batch(size))) for size in self.sizes]
         per_photo = np.mean(each) / self.batch
         epoch = len(loader) * float(np.mean(each)) + held * per_photo / 3  # forward only
         least, most = EPOCHS
@@ -147,15 +150,19 @@ class FineTuning:
         loss = copy.deepcopy(self.learn.loss_func)
         took = []
         loader.shrunk_to = size
+        loader.share = (rank(), count()) if count() > 1 else None
+        wait()
         try:
             pixels, labels = loader.one_batch()
             for _ in range(turns):
                 begun = time.perf_counter()
                 value: Tensor = loss(network(pixels), labels)
                 value.backward()
+                if count() > 1:
+                    averaged(list(network.parameters()))
                 if device.type == "cuda":
                     torch.cuda.synchronize()
                 took.append(time.perf_counter() - begun)
         finally:
-            loader.shrunk_to = None
+            loader.shrunk_to = loader.share = None
         return float(np.median(took)) * 1.1  # the optimiser, the pipeline

@@ -15,8 +15,9 @@ from resight.errors import ResightError
 from resight.learn.data import PhotoSet
 from resight.photos.decode import Fit
 from resight.photos.photo import Photo
+from resight.photos.sound import Hearing
 
-Kind = Literal["drawings", "photos"]
+Kind = Literal["drawings", "photos", "sound"]
 LossName = Literal["triplet", "soft-triplet", "supcon", "arcface"]
 Size = tuple[int, int]
 
@@ -38,6 +39,8 @@ class Plan:
     Attributes:
         epochs: passes over the photos; None while the budget has not been divided.
         budget: seconds that the training may take, where that decides the epochs.
+        individuals: how many a batch shows; None for what the kind is trained with.
+        hearing: what is heard of recordings; None for photos.
         fine_tune: a pretrained body is trained further, from small photos to the full size.
     """
 
@@ -51,6 +54,8 @@ class Plan:
     loss: LossName
     epochs: int | None = None
     budget: float | None = None
+    individuals: int | None = None
+    hearing: Hearing | None = None
 
     @property
     def fine_tune(self) -> bool:

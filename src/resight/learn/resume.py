@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 from fastai.callback.core import Callback, CancelEpochException
+from fastai.torch_core import get_model
 from fastcore.foundation import L
 from torch import nn
 
 from resight.learn.callbacks import TrainingError
+from resight.learn.ranks import rank
+from resight.learn.together import everybody, wait
 
 
 class Resume(Callback):
@@ -57,6 +60,7 @@ class Resume(Callback):
         """Load the state, if there is one."""
         self.done = 0
         self._training = self._describe()
+        wait()  # until process 0 has written what it had to
         if self.path.exists():
             state = self._read()
             try:
@@ -64,6 +68,11 @@ class Resume(Callback):
             except Exception as error:
                 raise self._foreign("it does not fit this network and loss") from error
             self.done = state["done"]
+        if len(set(everybody(self.done))) > 1:
+            raise TrainingError(
+                f"{self.path}: not all processes see this state of the training; the folder must "
+                "be one that every machine sees, or begin anew"
+            )
 
     def before_epoch(self) -> None:
         """Pass over what is done."""
@@ -77,11 +86,13 @@ class Resume(Callback):
         if self.learn.epoch < self.done:
             return
         self.done = self.learn.epoch + 1
+        if rank():
+            return  # process 0 writes; the others are where it is
         loss, smooth = self.learn.loss_func, self.learn.recorder.smooth_loss
         state = {
             "training": self._training,
             "done": self.done,
-            "model": self.learn.model.state_dict(),
+            "model": get_model(self.learn.model).state_dict(),
             "optimizer": _plain(self.learn.opt.state_dict()),
             "loss": loss.state_dict() if isinstance(loss, nn.Module) else {},
             "chance": torch.get_rng_state(),  # of dropout and the like
@@ -105,7 +116,7 @@ class Resume(Callback):
 
     def after_fit(self) -> None:
         """A finished training needs no state."""
-        if self.done == self.learn.n_epoch and not self.keep:
+        if self.done == self.learn.n_epoch and not self.keep and not rank():
             self.path.unlink(missing_ok=True)
 
     def _describe(self) -> dict[str, Any]:
@@ -136,7 +147,7 @@ class Resume(Callback):
         learn = self.learn
         if isinstance(learn.loss_func, nn.Module):
             learn.loss_func.load_state_dict(state["loss"])
-        learn.model.load_state_dict(state["model"])
+        get_model(learn.model).load_state_dict(state["model"])
         optimizer = state["optimizer"]
         if "hypers" in optimizer:  # fastai's own, which wants its own list back
             optimizer["hypers"] = L(optimizer["hypers"])

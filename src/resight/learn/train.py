@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from fastai.callback.core import Callback
 from fastai.callback.progress import ProgressCallback
+from torch import nn
 
 from resight.errors import ResightError, UnusablePhotos
 from resight.evaluate.metrics import retrieval
@@ -21,6 +22,13 @@ from resight.learn.augment import Warp
 from resight.learn.best import KeepBest
 from resight.learn.data import Augment, PhotoSet
 from resight.learn.ensemble import Ensemble
+from resight.learn.hearing import (
+    held_recordings,
+    load_windows,
+    plan_hearing,
+    sound_augmentation,
+    whole_recordings,
+)
 from resight.learn.learner import Loss, ReidLearner, embed, reid_learner
 from resight.learn.losses import SupConLoss, TripletLoss
 from resight.learn.photographs import BUDGET, FineTuning
@@ -34,18 +42,22 @@ from resight.learn.plan import (
     hold_back,
     look,
 )
+from resight.learn.ranks import rank
 from resight.learn.resume import Resume
+from resight.learn.together import agreed, begin, wait
 from resight.learn.views import LOOKS, Views
 from resight.learn.virtual import glyph_augmentation
 from resight.learn.weights import licence_of, packaged_weights
 from resight.licences import PACKAGES
 from resight.photos.content import content_hash
 from resight.photos.photo import Photo
+from resight.photos.sound import BANDS
 from resight.photos.sources import check_trainable, load_pixels, photos_by_individual
 from resight.words import counted
 
 # The digits' recipe, as measured (benchmarks/RESULTS.md).
 STEPS = 700
+SOUND_STEPS = 400
 RATE = 3e-3
 TEMPERATURE = 0.07
 DRAWING_PHOTOS = 24
@@ -123,6 +135,7 @@ def train_photos(
     budget: float | None = None,
     pretrained: bool | None = None,
     loss: LossName | None = None,
+    individuals: int | None = None,
     networks: int = 1,
     looks: bool = False,
     valid_share: float | None = None,
@@ -130,11 +143,13 @@ def train_photos(
     resume: bool = True,
     progress: bool = True,
     left_out: Sequence[str] = (),
+    hertz: tuple[float, float] | None = None,
 ) -> Card:
     """Train on photos whose individuals are known, and write the model file.
 
     What is not given is chosen by looking at the photos: small grey drawings are trained like the
-    digits; anything else as photographs, which go on from a pretrained body if there is one.
+    digits; recordings as spectrograms, from scratch; anything else as photographs, which go on
+    from a pretrained body if there is one.
 
     A share of the photos of some individuals with four or more is held back to measure R@1 and
     mAP, if there are two such individuals; being drawn at random, it flatters where photos come
@@ -155,6 +170,8 @@ def train_photos(
         loss: "triplet" (semi-hard), "soft-triplet" (batch-hard, soft margin), "supcon", "arcface".
             Default, as measured (docs/comparison.md): drawings take "supcon"; photographs "arcface"
             on a pretrained body, "triplet" from scratch.
+        individuals: how many a batch shows; by default 16, of drawings 10. Under `accelerate
+            launch` the processes share them (docs/several-machines.md).
         networks: how many to train, one after another, and ask together (`Ensemble`).
         looks: look five times at every photo (`Views`).
         valid_share: what is held back, in [0, 0.5]; by default a fifth, and of a pretrained body's
@@ -164,6 +181,7 @@ def train_photos(
             until the training is through.
         progress: tell the plan, the epochs and the time left on standard error.
         left_out: what was wrong with photos that are not among these, for the card.
+        hertz: of recordings, the lowest and highest frequency to hear; by default 50 to 8000.
 
     Raises:
         UnusablePhotos, UnreadablePhoto: the photos cannot serve, and why.
@@ -180,13 +198,32 @@ def train_photos(
         loss=loss,
         networks=networks,
     )
+    if individuals is not None and individuals < 2:
+        raise ResightError(f"a batch of {individuals} individuals compares nobody; give 2 or more")
     check_trainable(photos)
+    begin()
+    progress = progress and not rank()
     plan = _plan(
-        photos, body, size, channels, dim, epochs, budget, pretrained=pretrained, loss=loss
+        photos,
+        body,
+        size,
+        channels,
+        dim,
+        epochs,
+        budget,
+        pretrained=pretrained,
+        loss=loss,
+        hertz=hertz,
     )
-    pixels, kept, bad = load_pixels(
-        photos, plan.size, plan.channels, fit=plan.fit, progress=progress, on_bad="skip"
-    )
+    if plan.hearing is not None and looks:
+        raise ResightError("looks turn photos, and recordings are not turned; leave them out")
+    plan = replace(plan, individuals=individuals)
+    if plan.hearing is not None:  # a recording stands there once for each of its windows
+        pixels, kept, bad = load_windows(photos, plan.hearing, progress=progress)
+    else:
+        pixels, kept, bad = load_pixels(
+            photos, plan.size, plan.channels, fit=plan.fit, progress=progress, on_bad="skip"
+        )
     if bad:
         names = "; ".join(map(str, bad[:3])) + ("; …" if len(bad) > 3 else "")
         raise UnusablePhotos(
@@ -194,7 +231,11 @@ def train_photos(
             "mend them or take them out of the folder"
         )
     everything = PhotoSet.of(pixels, [photos[i].individual or "" for i in kept])
-    if valid_share is None and plan.fine_tune:
+    recordings: list[int] | None = None
+    if plan.hearing is not None:
+        share = 0.2 if valid_share is None else valid_share
+        used, valid, recordings = held_recordings(everything, kept, share, seed)
+    elif valid_share is None and plan.fine_tune:
         used, valid = hold_back(everything, _HELD_SHARE, seed, most=_HELD_MOST)
     else:
         used, valid = hold_back(everything, 0.2 if valid_share is None else valid_share, seed)
@@ -202,7 +243,7 @@ def train_photos(
     held = len(everything) - len(train)
     if progress:
         _tell(
-            f"{counted(len(everything), 'photo')} of "
+            f"{counted(len(everything), 'window' if plan.hearing else 'photo')} of "
             f"{counted(len(everything.names), 'individual')}, {held} held back; trained as "
             f"{plan.kind}, {plan.size[0]}×{plan.size[1]}, body {plan.body}"
             f"{' (pretrained)' if plan.pretrained else ''}, loss {plan.loss}"
@@ -214,7 +255,9 @@ def train_photos(
     members: list[Any] = []
     for number, state in enumerate(states):
         if not resume:
-            state.unlink(missing_ok=True)
+            if not rank():
+                state.unlink(missing_ok=True)
+            wait()
         if progress and networks > 1:
             _tell(f"network {number + 1} of {networks}")
         learn, plan = _train_one(
@@ -223,10 +266,13 @@ def train_photos(
         members.append(learn.model)
     several = Ensemble(members) if networks > 1 else None
     network = Views(several or learn.model) if looks else several
-    if network is not None and held:
-        learn.figures = {**learn.figures, **_figures(network, valid)}
+    if held and (network is not None or recordings is not None):
+        asked = network or learn.model
+        learn.figures = {**learn.figures, **_figures(asked, valid, recordings)}
     if not held:  # measured on the training photos, they would flatter
         learn.figures = {name: v for name, v in learn.figures.items() if name == "train_loss"}
+    if rank():  # process 0 writes
+        return agreed(cast(Card, None))
     card = learn.export_onnx(
         out,
         fit=plan.fit,
@@ -238,14 +284,18 @@ def train_photos(
         kind=plan.kind,
         epochs=plan.epochs,
         seed=seed,
-        held_back=held,
+        sound=None if plan.hearing is None else plan.hearing.entry(),
+        photos=len({kept[i] for i in used.tolist()}),
+        held_back=len(set(kept)) - len({kept[i] for i in used.tolist()}),
         # So that a catalogue knows which of its photos the model finds too easily.
-        photos_seen=sorted(content_hash(photos[kept[i]].path)[:16] for i in used.tolist()),
+        photos_seen=sorted(
+            content_hash(photos[i].path)[:16] for i in {kept[i] for i in used.tolist()}
+        ),
         left_out=list(left_out),
     )
     for state in states:
         state.unlink(missing_ok=True)
-    return card
+    return agreed(card)
 
 
 def _plan(
@@ -259,8 +309,23 @@ def _plan(
     *,
     pretrained: bool | None,
     loss: LossName | None,
+    hertz: tuple[float, float] | None,
 ) -> Plan:
     """What is not given, by the look of the photos."""
+    if (hearing := plan_hearing(photos, size, channels, hertz)) is not None:
+        return Plan(
+            kind="sound",
+            body=body or "sound",
+            pretrained=bool(pretrained),
+            size=(BANDS, hearing.window),
+            channels=1,
+            fit="stretch",
+            dim=128 if dim is None else dim,
+            loss=loss or "supcon",
+            epochs=epochs,
+            budget=budget,
+            hearing=hearing,
+        )
     seen = look(photos)
     channels = channels or (1 if seen.grey and not pretrained and body is None else 3)
     small = (size or int(seen.shapes.max())) <= SMALL
@@ -308,7 +373,7 @@ def _train_one(
         tuning = FineTuning(train, valid, plan, loss=loss, seed=seed, path=path)
         if plan.epochs is None:
             # A training that is taken up again keeps the epochs that it was begun with.
-            begun = Resume.epochs_of(state)
+            begun = agreed(Resume.epochs_of(state))
             budget = (plan.budget or BUDGET) / networks
             within, takes = tuning.epochs_within(budget)
             plan = replace(plan, epochs=begun or within)
@@ -324,10 +389,15 @@ def _train_one(
         return tuning.learn, plan
     drawings = plan.kind == "drawings"
     each = DRAWING_PHOTOS if drawings else 4
-    individuals = min(10 if drawings else 16, len(train.names))
+    individuals = min(plan.individuals or (10 if drawings else 16), len(train.names))
     per_epoch = max(1, len(train) // (each * individuals))
-    epochs = plan.epochs or int(np.clip(round(STEPS / per_epoch), 2, 60))
-    augment: list[Augment] = glyph_augmentation(train) if drawings else [Warp()]
+    steps = STEPS if plan.hearing is None else SOUND_STEPS
+    epochs = plan.epochs or int(np.clip(round(steps / per_epoch), 2, 60))
+    augment: list[Augment] = [Warp()]
+    if drawings:
+        augment = glyph_augmentation(train)
+    elif plan.hearing is not None:
+        augment = sound_augmentation()
     if tell:
         _tell(counted(epochs, "epoch"))
         if plan.budget is not None:
@@ -389,7 +459,8 @@ def _fit_epochs(
     fit: Callable[[int, Sequence[Callback]], None] | None = None,
 ) -> None:
     mine = [*cbs, Told()] if progress else list(cbs)
-    with learn.removed_cbs(list(learn._grab_cbs(ProgressCallback))), learn.no_logging():
+    bars = learn.removed_cbs(list(learn._grab_cbs(ProgressCallback)))
+    with learn.distrib_ctx(), bars, learn.no_logging():
         if fit is None:
             learn.fit_one_cycle(epochs, rate, cbs=mine)
         else:
@@ -412,10 +483,15 @@ def _loss(name: LossName, individuals: int, dim: int) -> Loss:
     return ArcFaceLoss(individuals, dim)
 
 
-def _figures(network: Ensemble | Views, valid: PhotoSet) -> dict[str, float]:
-    """R@1 and mAP of what was made of several networks or looks."""
-    found = embed(network, valid.pixels).numpy()
-    figures = retrieval(found, valid.labels.numpy(), resamples=0).figures()
+def _figures(
+    network: nn.Module, valid: PhotoSet, recordings: Sequence[int] | None
+) -> dict[str, float]:
+    """R@1 and mAP of what was made of several networks, looks, or windows of a recording."""
+    found, labels = embed(network, valid.pixels), valid.labels.numpy()
+    if recordings is not None:
+        _, first = np.unique(recordings, return_index=True)
+        found, labels = whole_recordings(found, recordings)[0], labels[first]
+    figures = retrieval(found.numpy(), labels, resamples=0).figures()
     return {name: figures[name].value for name in ("R@1", "mAP")}
 
 

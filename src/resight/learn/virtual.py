@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from resight.learn import ranks
 from resight.learn.augment import (
     Pen,
     Recentre,
@@ -29,6 +30,7 @@ from resight.learn.data import Augment, PhotoSet
 
 TURNS = 8
 _EACH = torch.arange(TURNS)
+_MOST = 1 << 20  # more than anybody composes in a batch
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,8 @@ class VirtualIndividuals:
             parts = [to_compose, partners[: len(to_compose)]]
             drawn = [self._part(pixels[part.flatten()], generator) for part in parts]
             out_pixels.append(torch.maximum(*drawn))
-            first = TURNS * len(self.turns)
+            # Those that other processes compose at the same time are others.
+            first = TURNS * len(self.turns) + ranks.rank() * _MOST
             fresh = torch.arange(first, first + len(to_compose), device=device)
             out_labels.append(fresh.repeat_interleave(k))
         return torch.cat(out_pixels), torch.cat(out_labels)

@@ -22,6 +22,7 @@ COLUMNS = (
     "longitude",
     "split",
 )
+SPAN = ("begin", "end")  # seconds of a recording, from which its box follows
 BBOX = "bbox"  # x, y, width, height, where our own box is left, top, right, bottom
 
 # Names of others, without spaces, dashes and underscores. Each line is asked as a whole: where two
@@ -46,6 +47,9 @@ _OTHERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "longitude": (("lon", "lng", "long", "gpslon", "gpslongitude", "decimallongitude",
                    "gpsloncaptured"),),
     "split": (("subset",),),
+    # As Raven writes its selection tables.
+    "begin": (("begintime(s)",),),
+    "end": (("endtime(s)",),),
 }  # fmt: skip
 # whaleID, turtle_id, Ear Tag …, but not the numbers that programs give to what is no animal.
 _SOME_ID = re.compile(r".+([\s_-][Ii][Dd]|ID|Id)|[Ee]ar[\s_-]?[Tt]ag")
@@ -80,7 +84,7 @@ def meaning_of(
     names = [name.strip() for name in found]
     plain = [_plain(name) for name in names]
     meant = _told(table, names, columns)
-    for ours in (*COLUMNS, BBOX):
+    for ours in (*COLUMNS, BBOX, *SPAN):
         if ours in columns:
             continue
         here = [n for n, name in enumerate(plain) if name == ours and n not in meant.values()]
@@ -97,6 +101,10 @@ def meaning_of(
             meant[ours] = guessed[ours] = place
     if "path" not in meant:
         raise UnusablePhotos(_no_path(table, names))
+    if len(meant.keys() & {*SPAN}) == 1:
+        for ours in SPAN:
+            meant.pop(ours, None)
+            guessed.pop(ours, None)
     if "box" in meant and BBOX in meant:
         raise UnusablePhotos(
             f"{table}: has a box and a bbox; say which with --column box={names[meant['box']]} "
@@ -120,10 +128,10 @@ def _plain(name: str) -> str:
 def _told(table: Path, names: list[str], columns: Mapping[str, str]) -> dict[str, int]:
     meant: dict[str, int] = {}
     for ours, theirs in columns.items():
-        if ours not in (*COLUMNS, BBOX):
+        if ours not in (*COLUMNS, BBOX, *SPAN):
             raise UnusablePhotos(
                 f"{ours!r} is nothing that is known of a photo; known are "
-                f"{', '.join((*COLUMNS, BBOX))}"
+                f"{', '.join((*COLUMNS, BBOX, *SPAN))}"
             )
         if not theirs:
             continue

@@ -7,6 +7,7 @@ import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from resight.errors import UnreadablePhoto
+from resight.photos.readers import reader_of
+from resight.photos.sound import is_sound, sound_picture
 
 Pixels = NDArray[np.uint8]
 Source = str | os.PathLike[str] | Image.Image | NDArray[np.generic]
@@ -39,7 +42,7 @@ def read_image(
     box: Box | None = None,
     at_least: int | None = None,
 ) -> Pixels:
-    """Read a picture as upright 8-bit pixels.
+    """Read a picture as upright 8-bit pixels; of a recording, its spectrogram (`sound_picture`).
 
     - EXIF turns and mirrors are undone. Of several frames (GIF, TIFF) the first is taken.
     - What is transparent is laid over white, for one channel and for three.
@@ -73,6 +76,13 @@ def read_image(
             pixels = _from_array(name, source, channels, max_pixels)
         elif isinstance(source, Image.Image):
             pixels = _from_pil(name, source, channels, max_pixels, owned=False)
+        elif is_sound(source):
+            grey = sound_picture(os.fspath(source), box=box)[:, :, None]
+            return np.repeat(grey, channels, axis=2)
+        elif (reader := reader_of(source)) is not None:
+            check_file(name, name)
+            made = np.asarray(reader(Path(name)))
+            pixels = _from_array(name, made, channels, max_pixels)
         elif isinstance(source, str | os.PathLike):
             with opened(source, max_pixels=max_pixels) as picture:
                 if at_least is not None and box is None and picture.format in ("JPEG", "MPO"):
@@ -97,7 +107,7 @@ def opened(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Ite
     """
     name = _name(path)
     try:
-        _check_file(name, os.fspath(path))
+        check_file(name, os.fspath(path))
         with _open(os.fspath(path)) as picture:
             _check_size(name, *picture.size, max_pixels)
             yield picture
@@ -157,12 +167,12 @@ def _name(source: object) -> str:
     return IN_MEMORY
 
 
-def _check_file(name: str, path: str) -> None:
+def check_file(name: str, path: str, what: str = "a photo") -> None:
     """Refuse what would block or is no file at all, before it is opened."""
     status = os.stat(path)  # noqa: PTH116 (a Path costs as much as a small file)
     mode = status.st_mode
     if stat.S_ISDIR(mode):
-        raise UnreadablePhoto(name, "a folder, not a photo")
+        raise UnreadablePhoto(name, f"a folder, not {what}")
     if not stat.S_ISREG(mode):
         raise UnreadablePhoto(name, "a device or pipe, not a file")
     if status.st_size == 0:

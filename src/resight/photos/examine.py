@@ -17,9 +17,11 @@ from PIL import Image
 from resight.errors import UnreadablePhoto
 from resight.photos.content import content_hash
 from resight.photos.decode import Box, Pixels, opened, read_image
-from resight.photos.header import Told, is_turned, read_exif
+from resight.photos.header import Told, is_turned, read_exif, read_header
 from resight.photos.photo import Photo
 from resight.photos.problem import Problem
+from resight.photos.readers import reader_of
+from resight.photos.sound import is_sound, sound_size
 from resight.photos.stream import in_threads, progress_bar
 
 _ENOUGH = 36  # pixels a side of what is looked at: four for each cell of the hash
@@ -165,6 +167,8 @@ def _in_threads(
 
 def _look(path: Path, boxes: list[tuple[int, Box | None]]) -> list[_Looked]:
     """All photos of one file."""
+    if is_sound(path) or reader_of(path) is not None:
+        return [_look_whole(path, place, box) for place, box in boxes]
     try:
         content = content_hash(path)
         length = os.stat(path).st_size  # noqa: PTH116
@@ -197,6 +201,21 @@ def _look(path: Path, boxes: list[tuple[int, Box | None]]) -> list[_Looked]:
         )
         looked.append(_Looked(place, facts, None))
     return looked
+
+
+def _look_whole(path: Path, place: int, box: Box | None) -> _Looked:
+    """What is no picture: a recording, or a signal with a reader of its own."""
+    try:
+        content = content_hash(path)
+        grey = read_image(path, channels=1, box=box)[:, :, 0]
+        size = (grey.shape[1], grey.shape[0])
+        if box is not None and is_sound(path):
+            size = sound_size(path)
+        length, told = os.stat(path).st_size, read_header(path).told  # noqa: PTH116
+    except UnreadablePhoto as error:
+        return _Looked(place, None, error.reason)
+    facts = Facts(content, length, *size, told, difference_hash(grey), float(grey.mean()))
+    return _Looked(place, facts, None)
 
 
 def _at_least(size: tuple[int, int], boxes: list[Box | None]) -> int:

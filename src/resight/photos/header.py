@@ -14,6 +14,7 @@ from PIL import Image
 from resight.errors import UnreadablePhoto
 from resight.photos.dates import sensible
 from resight.photos.decode import opened
+from resight.photos.sound import is_sound, recorded_at, sound_size
 
 _DETAILS, _GPS = 0x8769, 0x8825  # where EXIF keeps its further pages
 _TURN = 0x0112
@@ -63,6 +64,8 @@ def read_header(path: str | os.PathLike[str], *, size: bool = False) -> Header:
             nothing: whoever reads its pixels will say why.
     """
     name = os.fspath(path)
+    if is_sound(name):
+        return Header(Told(recorded_at(name)), sound_size(name) if size else None)
     if not size and not _may_have_exif(name):
         return Header(NOTHING)
     try:

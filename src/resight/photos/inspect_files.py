@@ -10,6 +10,7 @@ import numpy as np
 from resight.photos.findings import EXAMPLES, Example, Finding, Herd, problem_examples
 from resight.photos.near import Look, NearCopies, near_copies
 from resight.photos.problem import Problem
+from resight.photos.sound import is_sound
 from resight.words import counted
 
 SMALL = 48  # pixels of the shorter side
@@ -146,6 +147,8 @@ def hardly_visible(herd: Herd) -> list[Finding]:
     for place in herd.good:
         fact, box = herd.facts[place], herd.photos[place].box
         assert fact is not None
+        if is_sound(herd.photos[place].path):
+            continue  # a spectrogram is as dark as the recording is quiet, and 64 bands are enough
         wide, high = (fact.width, fact.height) if box is None else _size(box)
         if min(wide, high) < SMALL:
             small.append((min(wide, high), place, f"{wide} × {high} pixels"))

@@ -163,6 +163,7 @@ def look_at(photos: Sequence[Photo], advance: Callable[[int], None] = lambda don
             channels=1,
             fit="stretch",
             fill=0,
+            sounds=True,
         ):
             pixels[chunk.index] = chunk.pixels.reshape(len(chunk.index), -1)
             advance(len(chunk.index) + len(chunk.unreadable))

@@ -13,21 +13,16 @@ import numpy as np
 from resight.errors import ResightError, UnreadablePhoto, UnusablePhotos
 from resight.photos.decode import Fit, Pixels
 from resight.photos.photo import Photo
+from resight.photos.readers import SUFFIXES as SUFFIXES
+from resight.photos.readers import may_be_photo
 from resight.photos.stream import fitted_chunks
-
-# fmt: off
-SUFFIXES = frozenset({
-    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".pgm",
-    ".ppm", ".pbm", ".jp2", ".avif", ".heic", ".heif", ".hif",
-})
-# fmt: on
 
 
 def find_photos(places: Iterable[str | Path] | str | Path) -> list[Path]:
     """The photos at the places given: files as they are, folders walked.
 
-    Of a folder come the files with a picture's suffix (either case), at any depth, sorted; hidden
-    files and folders are passed over and links to folders are not followed.
+    Of a folder come the files with a picture's or a recording's suffix (either case), at any
+    depth, sorted; hidden files and folders are passed over and links to folders are not followed.
 
     Raises:
         UnusablePhotos: there is not one photo at any of the places.
@@ -168,5 +163,5 @@ def _walk(folder: Path) -> Iterator[Path]:
     for place, folders, files in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES:  # noqa: PTH122
+            if not name.startswith(".") and may_be_photo(name):
                 yield Path(place, name)

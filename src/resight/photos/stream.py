@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from resight.errors import UnreadablePhoto
 from resight.photos.decode import Box, Fit, Pixels, Source, fit_image, read_image
+from resight.photos.sound import is_sound
 
 # A task per photo would cost as much as decoding a small one; a large chunk would leave threads
 # idle when there are few photos.
@@ -50,6 +51,7 @@ def fitted_chunks(
     progress: str | None = None,
     total: int | None = None,
     chunk: int = CHUNK,
+    sounds: bool = False,
 ) -> Iterator[Chunk]:
     """Read and fit photos in threads; chunks come in the order of the sources.
 
@@ -62,6 +64,7 @@ def fitted_chunks(
         threads: how many decode; all processors by default.
         chunk: photos that one thread reads in one go.
         progress: words for a bar on stderr, or None for no bar; `total` is its length.
+        sounds: take recordings too, as pictures; a model for photos has no use for them.
     """
     threads = threads or usable_processors()
 
@@ -71,6 +74,9 @@ def fitted_chunks(
         unreadable: list[UnreadablePhoto] = []
         for place, (source, box) in enumerate(some, first):
             try:
+                if not sounds and is_sound(source):
+                    words = "a recording, and this model is for photos"
+                    raise UnreadablePhoto(str(source), words)
                 # Twice the size wanted leaves enough for the antialiasing.
                 image = read_image(source, channels=channels, box=box, at_least=2 * max(size))
             except UnreadablePhoto as error:

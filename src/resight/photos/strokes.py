@@ -94,6 +94,29 @@ def draw_strokes(strokes: Sequence[Stroke], rng: np.random.Generator) -> Pixels:
     return _ink(everything[::step] * scale, radii[::step])
 
 
+def draw_paths(paths: Sequence[Points], width: float = 2.5) -> Pixels:
+    """Draw what somebody drew with a mouse, a finger or a pen, in the look of `draw_strokes`.
+
+    However large it was drawn, it fills the same box, by the same pen.
+
+    Args:
+        paths: the pen's ways, each float64 (k, 2), k at least 1; x to the right and y downward.
+        width: of the pen, in pixels of the result.
+
+    Returns:
+        uint8 (28, 28), white on black; see `draw_strokes`.
+    """
+    everything = np.concatenate(paths)
+    low, size = everything.min(axis=0), float(np.ptp(everything, axis=0).max())
+    even = [_even((path - low) / (size or 1.0)) for path in paths]
+    spots = np.concatenate(even)
+    # As in `draw_strokes`: much in a small space is drawn with a finer pen.
+    width *= min((3.5 / (len(spots) * _STEP)) ** 0.4, 1)
+    scale = BOX - width
+    step = max(int(0.45 / (scale * _STEP)), 1)
+    return _ink(spots[::step] * scale, np.full(len(spots[::step]), width / 2))
+
+
 def even_path(stroke: Stroke) -> Points:
     """A stroke as it stands in the copybook: (n, 2) points, 0.012 apart."""
     points = np.concatenate([stroke.points, stroke.points[:1]]) if stroke.closed else stroke.points

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from resight.errors import UnusablePhotos
-from resight.photos.columns import BBOX, COLUMNS, meaning_of
+from resight.photos.columns import BBOX, COLUMNS, SPAN, meaning_of
 from resight.photos.dates import SUCH_AS, DateColumn, EitherWay
 from resight.photos.photo import Photo
 from resight.photos.problem import Problem, Taken
 from resight.photos.rows import Rows, open_rows
+from resight.photos.sound import is_sound
 from resight.photos.values import (
     BBOX_SUCH_AS,
     BOX_SUCH_AS,
@@ -23,6 +24,7 @@ from resight.photos.values import (
     as_latitude,
     as_longitude,
     as_name,
+    as_span,
     as_text,
 )
 from resight.words import counted
@@ -130,8 +132,9 @@ class _Reader:
         self.cells = [
             ("box" if name == BBOX else name, name, place, *_KINDS[name])
             for name, place in meant.items()
-            if name != "date"
+            if name not in ("date", *SPAN)
         ]
+        self.span = [meant[name] for name in SPAN if name in meant]
 
     def take(self, number: int, values: Sequence[Any], width: int) -> None:
         found: dict[str, Any] = {}
@@ -160,6 +163,14 @@ class _Reader:
             lacks = "latitude" if found.get("latitude") is None else "longitude"
             wrong.append(f"its {lacks} is empty; give both, or neither")
         file = None if path is None else self.folder / path
+        if file is not None and self.span and is_sound(file):
+            told = [values[place] if place < count else None for place in self.span]
+            if any(value not in (None, "") for value in told):
+                try:
+                    found["box"] = as_span(*told)
+                except (TypeError, ValueError, OverflowError):
+                    shown = " to ".join(_shown(value) for value in told)
+                    wrong.append(f"{shown} is no part of a recording; write seconds, as 12.5 to 14")
         if wrong or file is None:
             self.problems += [self._problem(number, words, file) for words in wrong]
             return

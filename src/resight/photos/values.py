@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from resight.photos.decode import Box
+from resight.photos.sound import BANDS, COLUMNS
 
 LONGEST_NAME = 200  # characters, as in a catalogue
 BOX_SUCH_AS = "left top right bottom, such as 0 0 640 480"
@@ -82,6 +83,15 @@ def as_bbox(value: Any) -> Box | None:
         return None
     x, y, width, height = four
     return _box(x, y, x + width, y + height)
+
+
+def as_span(begin: Any, end: Any) -> Box:
+    """The box of a part of a recording, from seconds.
+
+    Raises:
+        ValueError, TypeError: they are none, or the end does not lie behind the beginning.
+    """
+    return _box(float(begin) * COLUMNS, 0, float(end) * COLUMNS, BANDS)
 
 
 def as_latitude(value: Any) -> float | None:

@@ -14,8 +14,9 @@ from resight.photos.megadetector import Detections
 from resight.photos.once import each_once
 from resight.photos.photo import Photo
 from resight.photos.problem import Problem, Taken
+from resight.photos.readers import may_be_photo
 from resight.photos.rows import open_rows
-from resight.photos.sources import SUFFIXES, photos_by_individual
+from resight.photos.sources import photos_by_individual
 from resight.photos.table import taken_from_rows
 from resight.words import counted
 
@@ -59,7 +60,7 @@ def take_in(
     root = None if root is None else Path(root)
     if not place.exists():
         raise UnusablePhotos(f"{place}: no such folder, nor a table; check the path")
-    if place.suffix.lower() in SUFFIXES and place.is_file():
+    if may_be_photo(place.name) and place.is_file():
         raise UnusablePhotos(f"{place}: a file, not a folder; give the folder or a table of photos")
     detections = None if boxes is None else Detections(Path(boxes))
     if place.is_dir():

@@ -29,6 +29,11 @@ def next_commands(out: Path) -> list[tuple[str, str]]:
     ]  # fmt: skip
 
 
+def draw_command(out: Path) -> str:
+    """What to type to draw a star by hand and see it recognised."""
+    return f"{program_name()} review {shlex.quote(str(out / 'catalogue.db'))}"
+
+
 def say_farewell(console: Console, out: Path, *, show: bool) -> None:
     """Say where things are, and open the report where somebody can see it."""
     from rich.text import Text
@@ -40,6 +45,9 @@ def say_farewell(console: Console, out: Path, *, show: bool) -> None:
     for why, command in next_commands(out):
         console.print(Text(f"  # {why}", style="dim"), soft_wrap=True)
         console.print(Text(f"  {command}"), soft_wrap=True)
+    console.print("\n[bold]Draw a star yourself, and see it recognised[/]")
+    console.print(Text("  # opens a page in your browser: choose Draw at its top", style="dim"))
+    console.print(Text(f"  {draw_command(out)}"), soft_wrap=True)
     if show and console.is_terminal and _screen():
         import webbrowser
 

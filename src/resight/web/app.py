@@ -37,6 +37,7 @@ def create_app(
     token: str | None = None,
     hosts: Collection[str] = (),
     any_address: bool = False,
+    secure: bool = False,
     uploads: str | os.PathLike[str] | None = None,
     cache: str | os.PathLike[str] | None = None,
     watched: str | os.PathLike[str] | None = None,
@@ -50,6 +51,7 @@ def create_app(
         token: what must be shown by whoever comes; needed beyond loopback.
         hosts: names that it answers to beside those of loopback.
         any_address: it answers to any IP address too.
+        secure: it is reached over TLS, which a reverse proxy speaks for it.
         uploads: the folder for photos that are dropped onto a page; by default beside the
             catalogue ("whales-photos" for whales.db).
         cache: the folder for thumbnails; by default beside the catalogue ("whales.db.pictures").
@@ -68,7 +70,9 @@ def create_app(
         name=name,
         reviewer=reviewer or computer_user(),
         uploads=Path(uploads) if uploads else here / f"{name}-photos",
-        pictures=Pictures(Path(cache) if cache else here / f"{name}.pictures"),
+        pictures=Pictures(
+            Path(cache) if cache else here / f"{name}.pictures", catalogue.card.hearing
+        ),
         leases=Leases(),
         watched=Path(watched).absolute() if watched else None,
     )
@@ -95,19 +99,53 @@ def create_app(
         token=token,
         hosts=hosts,
         any_address=any_address,
-        uploads=("/api/photos", "/api/ask/photo"),
+        uploads=("/api/photos", "/api/ask/photo", "/api/draw/picture"),
+        open_to_all=("/healthz",),
+        secure=secure,
     )
     return app
 
 
 def _routes(app: FastAPI, desk: Desk) -> None:
-    from resight.web import groups, history, pages, photos, queue
+    from resight.web import (
+        draw,
+        groups,
+        history,
+        individuals,
+        map,
+        pages,
+        photos,
+        quality,
+        queue,
+        sounds,
+        wall,
+    )
 
-    for room in (pages, queue, groups, photos, history):
+    for room in (
+        pages,
+        queue,
+        groups,
+        photos,
+        sounds,
+        wall,
+        individuals,
+        map,
+        draw,
+        quality,
+        history,
+    ):
         app.include_router(room.router)
     # The version is in the path, so that what a script imports is as new as the script.
     app.mount(f"/static/{app.state.version}", _Static(directory=HERE / "static"), name="static")
-    desk.nav = [("/", "Queue"), ("/groups", "Groups"), ("/history", "History")]
+    desk.nav = [
+        ("/", "Queue"),
+        ("/groups", "Groups"),
+        ("/individuals", "Individuals"),
+        ("/map", "Map"),
+        ("/draw", "Draw"),
+        ("/quality", "Quality"),
+        ("/history", "History"),
+    ]
 
 
 def _errors(app: FastAPI) -> None:
@@ -139,7 +177,7 @@ def _lifespan(desk: Desk) -> Callable[[Any], Any]:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         from resight.web.watch import warm, watch
 
-        stop = [warm(desk)]
+        stop = [desk.jobs.end, warm(desk)]
         if desk.watched is not None:
             stop.append(watch(desk, desk.watched))
         try:
@@ -182,6 +220,7 @@ def templates() -> Any:
         lstrip_blocks=True,
     )
     made.filters["number"] = lambda count: f"{count:,}"
+    made.filters["day"] = lambda at: f"{at.day} {at:%b %Y}"
     made.filters["moment"] = lambda at: f"{at.astimezone():%d %b %Y, %H:%M}"
     return made
 

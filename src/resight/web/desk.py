@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse
 from resight.catalogue import Catalogue
 from resight.catalogue.checks import checked_name
 from resight.errors import ResightError
+from resight.web.jobs import Jobs
 from resight.web.leases import Leases
 from resight.web.pictures import Pictures
 
@@ -37,6 +38,7 @@ class Desk:
         nav: the pages that there are: (path, word).
         watched: the folder that new photos are taken from, or None.
         memory: room for what a page computes once: by name, (the catalogue's revision, value).
+        jobs: what is computed beside the pages.
     """
 
     catalogue: Catalogue
@@ -48,6 +50,7 @@ class Desk:
     nav: list[tuple[str, str]] = field(default_factory=list)
     watched: Path | None = None
     memory: dict[str, Any] = field(default_factory=dict)
+    jobs: Jobs = field(default_factory=Jobs)
 
 
 def desk_of(request: Request) -> Desk:

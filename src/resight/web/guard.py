@@ -50,6 +50,9 @@ class Guard:
         hosts: names that it may be called by, beside those of loopback.
         any_address: it may also be called by any IP address: it listens on all of them.
         uploads: paths whose bodies may be as large as photos are.
+        open_to_all: paths that anybody may ask for without the token, by any name: only for
+            answers that say nothing about anything.
+        secure: cookies are sent over TLS only: a reverse proxy speaks it for us.
     """
 
     def __init__(
@@ -60,12 +63,16 @@ class Guard:
         hosts: Collection[str] = (),
         any_address: bool = False,
         uploads: Collection[str] = (),
+        open_to_all: Collection[str] = (),
+        secure: bool = False,
     ) -> None:
         self.app = app
         self.token = token
         self.hosts = {*LOOPBACK, *(host.lower() for host in hosts)}
         self.any_address = any_address
         self.uploads = frozenset(uploads)
+        self.open_to_all = frozenset(open_to_all)
+        self.secure = secure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -81,8 +88,16 @@ class Guard:
                 found = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     found.setdefault(name, value)
+                if self.secure:
+                    message["headers"] = [
+                        (name, value + b"; Secure" if name.lower() == b"set-cookie" else value)
+                        for name, value in message["headers"]
+                    ]
             await send(message)
 
+        if scope["method"] in ("GET", "HEAD") and scope["path"] in self.open_to_all:
+            await self.app(scope, self._counted(scope, receive), send_safely)
+            return
         refused = (
             self._called_wrongly(headers)
             or self._without_token(scope, headers)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse
 from pydantic import Field
 
 from resight.catalogue.checks import checked_name
+from resight.errors import ResightError
 from resight.web.desk import OfDesk, OfWho, page, remember_who
 from resight.web.shapes import Given
 
@@ -33,6 +34,16 @@ def be(me: Me, response: Response) -> dict[str, str]:
     name = checked_name(me.name, "your name")
     remember_who(response, name)
     return {"name": name}
+
+
+@router.api_route("/healthz", methods=["GET", "HEAD"], response_class=PlainTextResponse)
+def health(desk: OfDesk) -> PlainTextResponse:
+    """For whatever watches over the server: whether the catalogue answers, and nothing else."""
+    try:
+        desk.catalogue.revision()
+    except ResightError:
+        return PlainTextResponse("the catalogue does not answer\n", 503)
+    return PlainTextResponse("ok\n")
 
 
 @router.get("/api", response_class=HTMLResponse)

@@ -12,11 +12,13 @@ import os
 import threading
 from pathlib import Path
 
+import numpy as np
 from anyio import CapacityLimiter
 
 from resight.catalogue.browse import Shown
 from resight.errors import UnreadablePhoto
 from resight.photos.decode import Box, Pixels, read_image
+from resight.photos.sound import USUAL, Hearing, is_sound, sound_picture
 
 # Longer sides, in pixels: of a strip, a card, a wall on a fine screen, and the view that one zooms.
 SIZES = (160, 320, 640, 1600)
@@ -30,14 +32,16 @@ class Pictures:
 
     Args:
         folder: where they are kept; made when the first comes.
+        hearing: which frequencies recordings are shown with.
 
     Attributes:
         folder: that.
         limiter: of the threads that pictures are asked for in.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, hearing: Hearing | None = None) -> None:
         self.folder = folder
+        self.hearing = hearing or USUAL
         self.limiter = CapacityLimiter(_THREADS)
         self._decoding = threading.BoundedSemaphore(_AT_ONCE)
 
@@ -67,10 +71,25 @@ class Pictures:
 
     def pixels(self, photo: Shown, at_least: int | None = None) -> Pixels:
         """uint8 (H, W, 3) of a photo, its box cut out; decoded smaller where that is quicker."""
+        if is_sound(photo.path):
+            return self._spectrogram(photo)
         return read_image(photo.path, channels=3, box=box_of(photo), at_least=at_least)
+
+    def _spectrogram(self, photo: Shown) -> Pixels:
+        """Of a recording; enlarged, as 64 bands are few for a page, and with its noise darker."""
+        from PIL import Image
+
+        bands = sound_picture(photo.path, box=box_of(photo), hearing=self.hearing)
+        high, wide = bands.shape
+        size = (wide * max(1, min(4, SIZES[-1] // wide)), high * 4)
+        large = np.asarray(Image.fromarray(bands).resize(size, Image.Resampling.BICUBIC))
+        light = (255 * (large / 255) ** 0.8).astype(np.uint8)
+        return np.repeat(light[:, :, None], 3, axis=2)
 
     def _file(self, photo: Shown, size: int) -> Path:
         box = f"-{photo.box.replace(',', '_')}" if photo.box else ""
+        if is_sound(photo.path):
+            box += f"-{self.hearing.low:g}-{self.hearing.high:g}Hz"
         return self.folder / photo.content_hash[:2] / f"{photo.content_hash}{box}-{size}.jpg"
 
 

@@ -25,7 +25,10 @@ from resight.web.shapes import (
 router = APIRouter(prefix="/api", tags=["review"])
 
 # What the key for undo takes back; of what came in by hundreds, the history page does.
-DECISIONS = ("name", "not-same", "later", "junk", "move", "merge", "split", "rename", "describe")
+DECISIONS = (
+    *("name", "not-same", "later", "junk", "move", "merge", "split", "rename", "describe"),
+    *("take-out", "best-photo", "forget"),
+)
 Ids = Annotated[str, Query(pattern=r"^(\d{1,9}(,\d{1,9})*)?$", max_length=5000)]
 
 

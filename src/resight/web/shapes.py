@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from resight.catalogue.browse import Shown, Waiting
 from resight.catalogue.schema import LONGEST_NAME
+from resight.photos.sound import is_sound
 
 MOST_TOGETHER = 500  # photos of one decision
 PhotoId = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -37,6 +38,7 @@ class PhotoOut(BaseModel):
     place: str | None
     box: str = Field(description='"left,top,right,bottom" of a part, or "".')
     last_word: int = Field(description="Number of the last decision on it; for `seen`.")
+    sound: bool = Field(description="Whether it is a recording: its sound is at /sounds/{id}.")
 
     @classmethod
     def of(cls, photo: Shown) -> PhotoOut:
@@ -52,6 +54,7 @@ class PhotoOut(BaseModel):
             place=photo.place,
             box=photo.box,
             last_word=photo.last_word,
+            sound=is_sound(photo.path),
         )
 
 

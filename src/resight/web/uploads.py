@@ -15,7 +15,7 @@ from resight.errors import ResightError, UnreadablePhoto
 from resight.photos.decode import read_image
 from resight.photos.header import read_header
 from resight.photos.photo import Photo
-from resight.photos.sources import SUFFIXES
+from resight.photos.readers import may_be_photo
 
 MOST_FILES = 50
 MOST_BYTES = 64 << 20  # of a file
@@ -78,7 +78,7 @@ def safe_name(name: str) -> str:
     last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
     kept = re.sub(r"[^\w .\-]+", "_", last).strip(" .")
     stem, ending = os.path.splitext(kept)  # noqa: PTH122 (a Path knows no empty name)
-    if ending.lower() not in SUFFIXES:
+    if not may_be_photo(ending and f"photo{ending}"):
         stem, ending = kept, ".jpg"
     # 80 letters are at most 240 bytes, and a file's name may have 255.
     return f"{stem.strip(' .')[:80] or 'photo'}{ending.lower()}"[:84]

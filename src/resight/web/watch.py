@@ -11,7 +11,7 @@ from pathlib import Path
 from resight.catalogue.schema import LONGEST_NAME
 from resight.errors import ResightError
 from resight.photos.photo import Photo
-from resight.photos.sources import SUFFIXES
+from resight.photos.readers import may_be_photo
 from resight.web.desk import Desk
 from resight.web.uploads import as_photo
 
@@ -117,7 +117,7 @@ def _files(folder: Path) -> Iterator[tuple[str, State]]:
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     yield from _files(Path(entry.path))
-                elif Path(entry.name).suffix.lower() in SUFFIXES and entry.is_file():
+                elif may_be_photo(entry.name) and entry.is_file():
                     status = entry.stat()
                     yield entry.path, (status.st_size, status.st_mtime_ns)
     except OSError:  # a drive that is away for a moment

@@ -19,7 +19,7 @@ from resight.errors import UnusableCatalogue
 def bring_up_to_date(store: Store) -> Path | None:
     """Bring a catalogue of an older lay-out to this one: all of it, or nothing.
 
-    Of an SQLite file a copy is kept beside it first, such as `whales.db.before-0002`. Of several
+    Of an SQLite file a copy is kept beside it first, such as `whales.db.before-0003`. Of several
     programs that come at once, one does the work and the others wait for it.
 
     Returns:

@@ -2,7 +2,7 @@
 import { Failure, call } from "./api.js";
 import { $, counted, toast } from "./dom.js";
 
-const KINDS = /\.(jpe?g|jpe|jfif|png|tiff?|webp|gif|bmp|p[gpb]m|jp2|avif|hei[cf]|hif)$/i;
+const KINDS = /\.(jpe?g|jpe|jfif|png|tiff?|webp|gif|bmp|p[gpb]m|jp2|avif|hei[cf]|hif|wav|flac|mp3|og[ga]|opus|aiff?)$/i;
 const AT_ONCE = 2;
 let refresh = () => {};
 let chosen = [];

@@ -5,6 +5,7 @@ import { $, $$, busy, counted, day, make, toast } from "./dom.js";
 import { takePhotos } from "./drop.js";
 import { Lines } from "./lines.js";
 import * as outbox from "./outbox.js";
+import { hear } from "./player.js";
 import { Zoom } from "./zoom.js";
 
 const AHEAD = 3;
@@ -45,6 +46,7 @@ function showQuery(item) {
     ? `Who is this? ${counted(item.photos.length, "photo")}` : "Who is this?";
   $("#query-facts").textContent = facts(photo, item.put_off && "put off before");
   look($("#query-image"), photo, `Query: ${photo.file}`);
+  hear($("#query-sound"), photo);
   const strip = $("#query-strip");
   strip.replaceChildren(...(many ? item.photos.map((one, place) =>
     thumb(one, place === item.at, () => { item.at = place; if (item.alone) ask(item, true); show(); })) : []));
@@ -108,6 +110,7 @@ function showCandidate() {
   $("#candidate-none").textContent = one
     ? "Somebody the catalogue has not met: there is no photo to compare."
     : current()?.answer ? "Nobody is in the catalogue yet: this is somebody new." : "";
+  hear($("#candidate-sound"), photo);
   if (photo) look($("#candidate-image"), photo, `${one.individual}: ${photo.file}`);
   $("#candidate-strip").replaceChildren(...photos.map((other, place) =>
     thumb(other, place === photoOf, () => { photoOf = place; showCandidate(); })));

@@ -1,0 +1,488 @@
+"""Individuals on pages: the wall of faces, one of them, and all that is done to it."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+import reviews
+from herd import make_herd, unit
+from resight.catalogue import Catalogue
+from resight.photos import Photo
+from resight.web import create_app
+
+pytest.importorskip("fastapi", reason="needs FastAPI (the review extra)")
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror='alert(1)'>",
+    "{{ 7 * 7 }}",
+    "../../etc/passwd",
+    "O'Hara & sons; DROP TABLE",
+    "Sól 🐋 שלום",
+    "%00%2f%3cb%3e",
+]
+
+
+def number(review: reviews.Review, name: str) -> int:
+    return review.catalogue.number_of(name)
+
+
+def photos(review: reviews.Review, name: str) -> list[int]:
+    return [photo.id for photo in review.catalogue.portrait(number(review, name)).photos]
+
+
+def seen(review: reviews.Review, ids: list[int]) -> dict[str, int]:
+    return {str(one.id): one.last_word for one in review.catalogue.shown(ids)}
+
+
+def test_the_wall_shows_everybody_with_a_photo(review: reviews.Review) -> None:
+    text = review.client.get("/individuals").text
+    assert re.findall(r"<strong>(\w+)</strong>", text) == sorted(reviews.NAMES)
+    found = review.get("/api/individuals")
+    assert found["total"] == 6
+    (ada,) = [face for face in found["faces"] if face["name"] == "Ada"]
+    assert (ada["photos"], ada["last"]) == (4, "2025-05-04")
+    assert ada["photo"]["individual"] == "Ada"
+    assert review.client.get(f"/pictures/{ada['photo']['id']}/320").status_code == 200
+
+
+def test_the_wall_is_searched_and_put_in_order(review: reviews.Review) -> None:
+    def names(**asked: Any) -> list[str]:
+        return [face["name"] for face in review.get("/api/individuals", params=asked)["faces"]]
+
+    assert names(part="R") == ["Brisa", "Ferro"]
+    assert names(part="o ") == ["Ferro", "Koko", "Moss"]
+    assert names(part="nobody") == []
+    assert names(part="%") == []
+    review.catalogue.split("Koko", photos(review, "Koko")[:3], new="k2")
+    assert names(order="photos")[-2:] == ["k2", "Koko"]
+    assert names(order="new")[0] == "k2"
+    assert names(part="k") == ["k2", "Koko"]
+    assert names(skip=5) == ["Luna", "Moss"]
+    assert names(count=2) == ["Ada", "Brisa"]
+    page = review.client.get("/individuals", params={"part": "zzz"}).text
+    assert "Nobody is called so" in page
+    assert review.client.get("/individuals", params={"order": "x"}).status_code == 422
+
+
+def test_the_next_faces_come_as_a_piece_of_the_page(
+    review: reviews.Review, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from resight.web import wall
+
+    monkeypatch.setattr(wall._some, "__defaults__", (4,))
+    first = review.client.get("/individuals").text
+    assert 'data-next="4"' in first
+    piece = review.client.get("/individuals/faces", params={"skip": 4}).text
+    assert "<html" not in piece
+    assert re.findall(r"<strong>(\w+)</strong>", piece) == ["Luna", "Moss"]
+    assert "data-next" not in piece
+
+
+def test_an_individual_by_encounter_the_newest_first(review: reviews.Review) -> None:
+    text = review.client.get(f"/individuals/{number(review, 'Luna')}").text
+    assert "<h1>Luna</h1>" in text
+    days = re.findall(r'<time datetime="(\S{10})T', text)
+    assert days == ["2025-05-04", "2025-05-03", "2025-05-02", "2025-05-01"]
+    assert text.count('<li class="photo"') == 4
+    assert "/history?individual=Luna" in text
+    assert "Let go of" not in text
+    followed = review.client.get("/individuals/called", params={"name": "Luna"})
+    assert followed.url.path == f"/individuals/{number(review, 'Luna')}"
+
+
+def test_who_is_not_there_is_told(review: reviews.Review) -> None:
+    accept = {"Accept": "text/html"}
+    luna = number(review, "Luna")
+    review.post("/api/individuals/merge", {"individual": "Luna", "into": "Ada"})
+    for path, says in (
+        (f"/individuals/{luna}", "is not there any more"),
+        ("/individuals/9999", "nobody in"),
+        (f"/individuals/{luna}/merge", "is not there any more"),
+        ("/individuals/called?name=Lunatic", "nobody here is called"),
+    ):
+        response = review.client.get(path, headers=accept)
+        assert response.status_code == 400
+        assert says in response.text
+    assert review.client.get("/individuals/0").status_code == 422
+    assert review.client.get("/individuals/99999999999").status_code == 422
+
+
+def test_rename_merge_and_back(review: reviews.Review) -> None:
+    done = review.post("/api/individuals/rename", {"individual": "Luna", "new": "Lune"})
+    assert done["summary"] == "renamed Luna to Lune"
+    refused = review.client.post(
+        "/api/individuals/rename", json={"individual": "Lune", "new": "Ada"}
+    )
+    assert (refused.status_code, "resight merge" in refused.json()["error"]) == (400, True)
+    review.post("/api/individuals/merge", {"individual": "Lune", "into": "Ada"})
+    assert len(photos(review, "Ada")) == 8
+    review.post("/api/undo", {})
+    review.post("/api/undo", {})
+    assert (len(photos(review, "Luna")), len(photos(review, "Ada"))) == (4, 4)
+    assert {event.who for event in review.catalogue.history()[-4:]} == {"Ada"}
+
+
+def test_split_move_best_and_take_out_with_their_way_back(review: reviews.Review) -> None:
+    luna = photos(review, "Luna")
+    before = seen(review, luna)
+    done = review.post(
+        "/api/individuals/split",
+        {"individual": "Luna", "photos": luna[:1], "new": "Nova", "seen": before},
+    )
+    assert photos(review, "Nova") == luna[:1]
+    assert done["last_words"][str(luna[0])] > before[str(luna[0])]
+    stale = review.client.post(
+        "/api/individuals/take-out",
+        json={"individual": "Nova", "photos": luna[:1], "seen": before},
+    )
+    assert (stale.status_code, stale.json()["who"]) == (409, "Ada")
+    review.post("/api/individuals/move", {"photos": luna[:1], "to": "Ada"})
+    assert review.client.get(f"/individuals/{number(review, 'Nova')}").text.count("Let go of Nova")
+    review.post("/api/individuals/forget", {"individual": "Nova"})
+    assert [one.name for one in review.catalogue.individuals()].count("Nova") == 0
+    review.post("/api/individuals/best", {"photo": luna[2]})
+    page = review.client.get(f"/individuals/{number(review, 'Luna')}").text
+    assert f'data-photo="{luna[2]}" aria-label="Look at' in page.replace("\n", " ")
+    assert page.count('class="star"') == 1
+    faces = review.get("/api/individuals", params={"part": "Luna"})["faces"]
+    assert faces[0]["photo"]["id"] == luna[2]
+    review.post("/api/individuals/take-out", {"individual": "Luna", "photos": luna[1:2]})
+    assert review.get("/api/answers", params={"photos": luna[1]})["left_out"] == ["Luna"]
+    for _ in range(5):
+        review.post("/api/undo", {})
+    assert photos(review, "Luna") == luna
+    assert review.get("/api/answers", params={"photos": luna[1]})["left_out"] == []
+
+
+def test_who_may_be_the_same_is_asked_by_all_photos(review: reviews.Review) -> None:
+    luna = photos(review, "Luna")
+    review.catalogue.split("Luna", luna[:2], new="Luna again")
+    found = review.get(f"/api/individuals/{number(review, 'Luna')}/alike")
+    first = found["answer"]["candidates"][0]
+    assert first["individual"] == "Luna again"
+    assert found["numbers"]["Luna again"] == number(review, "Luna again")
+    assert all(one["individual"] != "Luna" for one in found["answer"]["candidates"])
+    for photo in first["photos"]:
+        assert found["pairs"][str(photo["id"])]["individual"] == "Luna"
+    review.post("/api/groups/apart", {"photos": [luna[3]], "other": luna[0]})
+    found = review.get(f"/api/individuals/{number(review, 'Luna')}/alike")
+    assert found["answer"]["left_out"] == ["Luna again"]
+    assert first["individual"] not in found["numbers"]
+    page = review.client.get(f"/individuals/{number(review, 'Luna')}/merge").text
+    assert "Who is the same as Luna?" in page
+
+
+def test_alone_there_is_nobody_to_compare_with(tmp_path: Path) -> None:
+    herd = make_herd(tmp_path / "c.db")
+    herd.add(unit(2), "Luna")
+    herd.individual("Milo")
+    herd.store.close()
+    with reviews.open_review(str(tmp_path / "c.db"), tmp_path) as client:
+        reviews.at_the_page(client)
+        for who, says in ((1, "nobody else"), (2, "no photo with a fingerprint")):
+            response = client.get(f"/api/individuals/{who}/alike")
+            assert (response.status_code, says in response.json()["error"]) == (400, True)
+        assert "no photos" in client.get("/individuals").text
+
+
+def test_places_are_all_encounters(tmp_path: Path) -> None:
+    herd = make_herd(tmp_path / "c.db")
+    for name, at in (("a", (50.12345, -3.5)), ("b", (50.1234, -3.5)), ("c", (-10.0, 179.9))):
+        meeting = herd.encounter(name, "Luna", latitude=at[0], longitude=at[1])
+        herd.add(unit(1), "Luna", encounter=meeting)
+    herd.encounter("d", "Luna")
+    herd.store.close()
+    with reviews.open_review(str(tmp_path / "c.db"), tmp_path) as client:
+        assert [tuple(place.values()) for place in client.get("/api/places").json()] == [
+            (-10.0, 179.9, 1),
+            (50.123, -3.5, 2),
+        ]
+        text = client.get("/individuals/1").text
+        assert 'data-latitude="50.12345"' in text
+        assert "Without a date" not in text  # it is called by the encounter then
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_are_escaped_everywhere(review: reviews.Review, name: str) -> None:
+    review.post("/api/individuals/rename", {"individual": "Luna", "new": name})
+    luna = number(review, name)
+    for path in ("/individuals", f"/individuals/{luna}", f"/individuals/{luna}/merge"):
+        text = review.client.get(path).text
+        assert "alert(1)</script>" not in text
+        assert "<img src=x" not in text
+        assert ">49<" not in text
+    assert review.get("/api/individuals", params={"part": name})["faces"][0]["name"] == name
+    assert review.client.get(f"/individuals/called?name={quote(name, safe='')}").status_code == 200
+    assert review.client.get("/history", params={"individual": name}).status_code == 200
+
+
+def test_what_nobody_may_send(review: reviews.Review) -> None:
+    for path, body in (
+        ("rename", {"individual": "Luna", "new": ""}),
+        ("rename", {"individual": "Luna", "new": "x" * 201}),
+        ("merge", {"individual": "Luna", "into": "Ada", "more": 1}),
+        ("split", {"individual": "Luna", "photos": [], "new": "x"}),
+        ("split", {"individual": "Luna", "photos": [1] * 501, "new": "x"}),
+        ("take-out", {"individual": "Luna", "photos": [0]}),
+        ("best", {"photo": -1}),
+        ("forget", {}),
+    ):
+        assert review.client.post(f"/api/individuals/{path}", json=body).status_code == 422, path
+    assert (
+        "has 4 photos"
+        in (
+            review.client.post("/api/individuals/forget", json={"individual": "Luna"}).json()[
+                "error"
+            ]
+        )
+    )
+    foreign = review.client.post(
+        "/api/individuals/forget", json={"individual": "x"}, headers={"Origin": "http://evil.test"}
+    )
+    assert foreign.status_code == 403
+
+
+# —— in a real browser ——
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Any]:
+    browser = pytest.importorskip("browser")
+    with browser.browsing() as found:
+        yield found
+
+
+@pytest.fixture
+def served(filled_herd: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """The address of a review, and its catalogue's file; Luna and Ada were met at places."""
+    import browser
+
+    shutil.copytree(filled_herd, tmp_path, dirs_exist_ok=True)
+    spots = {"Luna": (50.1, 8.2), "Ada": (-16.5, 179.9), "Koko": (-16.4, -179.8)}
+    with Catalogue.open(tmp_path / "herd.db") as catalogue:
+        for name, (latitude, longitude) in spots.items():
+            met = [
+                Photo(
+                    photo.path,
+                    encounter=f"dive {n}",
+                    place=("Old quarry", "Mill pond")[n % 2],
+                    latitude=latitude + n / 50,
+                    longitude=longitude + n / 30,
+                )
+                for n, photo in enumerate(catalogue.photos_of(name))
+            ]
+            catalogue.add(met, update=True)
+    app = create_app(tmp_path / "herd.db", reviewer="Ada")
+    with browser.serving(app) as address:
+        yield address, tmp_path / "herd.db"
+
+
+@pytest.fixture
+def page(chrome: Any, served: tuple[str, Path]) -> Iterator[Any]:
+    import browser
+
+    found = browser.new_page(chrome, served[0], viewport={"width": 1280, "height": 720})
+    yield found
+    wrong = list(found.wrong)
+    found.context.close()
+    assert not wrong
+
+
+def said(page: Any, words: str) -> None:
+    """Wait until it is said at the foot of the page."""
+    page.locator(".toast").get_by_text(words).wait_for()
+
+
+def tiles(page: Any) -> Any:
+    return page.locator(".photo .thumb")
+
+
+def test_wall_search_and_rename_by_keyboard(page: Any, served: tuple[str, Path]) -> None:
+    import browser
+
+    page.goto("/individuals")
+    assert page.locator(".face-tile").count() == 6
+    browser.shot(page, "individuals")
+    page.keyboard.press("/")
+    page.keyboard.type("lun")
+    page.get_by_text("1 of 6").wait_for()
+    assert page.locator(".face-tile strong").all_inner_texts() == ["Luna"]
+    page.keyboard.press("Enter")  # to the first face
+    page.keyboard.press("Enter")  # to its page
+    page.get_by_role("heading", name="Luna").wait_for()
+    page.wait_for_selector("#timeline circle")
+    page.wait_for_selector("#places circle.spot")
+    page.wait_for_selector("#places circle.other")  # where the others were, from the server
+    browser.shot(page, "individual")
+    page.keyboard.press("r")
+    page.keyboard.type("Ada")
+    page.keyboard.press("Enter")
+    page.locator("#rename-dialog .bad").get_by_text("somebody else").wait_for()
+    page.locator("#rename-name").fill(HOSTILE[1])
+    page.keyboard.press("Enter")
+    said(page, f"Renamed Luna to {HOSTILE[1]}")
+    assert page.locator("h1").inner_text() == HOSTILE[1]
+    browser.shot(page, "individual-hostile-name")
+    page.keyboard.press("u")
+    said(page, "Took back")
+    assert page.locator("h1").inner_text() == "Luna"
+    page.wrong.clear()  # the name that was refused, as the browser's console has it
+
+
+def test_split_best_take_out_and_forget_by_keyboard(page: Any, served: tuple[str, Path]) -> None:
+    import browser
+
+    page.goto("/individuals/called?name=Luna")
+    tiles(page).first.wait_for()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    page.get_by_text("1 photo", exact=True).last.wait_for()
+    page.keyboard.press("b")
+    said(page, "Chose the best photo of Luna")
+    assert page.locator(".star").count() == 1
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.locator("#viewer[open] img").wait_for()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(200)
+    browser.shot(page, "individual-viewer")
+    page.keyboard.press("Escape")
+    page.keyboard.press("x")  # the photo that was looked at last
+    said(page, "Took 1 photo out of Luna")
+    assert tiles(page).count() == 3
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("a")
+    browser.shot(page, "individual-selected")
+    page.keyboard.press("n")
+    page.locator("#split-name").fill("Nova")
+    page.keyboard.press("Enter")
+    said(page, "Split 1 photo of Luna: Nova")
+    assert tiles(page).count() == 2
+    page.goto("/individuals/called?name=Nova")
+    page.locator(".pick").first.click()
+    page.get_by_role("button", name="Somebody known").click()
+    page.locator("#move-name").fill("Luna")
+    page.get_by_role("button", name="Move").click()
+    said(page, "Moved 1 photo of Nova to Luna")
+    page.get_by_role("button", name="Let go of Nova").click()
+    said(page, "Let go of Nova")
+    assert page.locator(".face-tile").count() == 6
+    with Catalogue.open(served[1]) as catalogue:
+        assert len(catalogue.portrait(catalogue.number_of("Luna")).photos) == 3
+        verbs = [event.verb for event in catalogue.history()]
+        assert verbs[-5:] == ["best-photo", "take-out", "split", "move", "forget"]
+        assert catalogue.check(files=False).sound
+
+
+def test_merge_side_by_side_and_undo(page: Any, served: tuple[str, Path]) -> None:
+    import browser
+
+    with Catalogue.open(served[1]) as catalogue:
+        luna = catalogue.portrait(catalogue.number_of("Luna"))
+        catalogue.split("Luna", [photo.id for photo in luna.photos[:2]], new="Luna again")
+    page.goto("/individuals/called?name=Luna")
+    page.keyboard.press("m")
+    page.wait_for_selector("#candidates li[aria-selected=true]")
+    assert page.locator("#other-title").inner_text() == "Luna again"
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(400)
+    browser.shot(page, "individual-merge")
+    page.keyboard.press("x")
+    said(page, "Luna and Luna again are not the same")
+    page.get_by_text("Said to be not the same: Luna again").wait_for()
+    page.keyboard.press("u")
+    said(page, "Took back")
+    page.wait_for_selector("#candidates li[aria-selected=true]")
+    page.keyboard.press("Enter")
+    said(page, "Merged Luna again into Luna")
+    assert tiles(page).count() == 4
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    said(page, "Took back")
+    assert tiles(page).count() == 2
+    with Catalogue.open(served[1]) as catalogue:
+        assert len(catalogue.individuals()) == 7
+
+
+def test_the_pages_can_be_used_by_all(page: Any, served: tuple[str, Path]) -> None:
+    import browser
+
+    with Catalogue.open(served[1]) as catalogue:
+        luna = catalogue.number_of("Luna")
+    for path, name, there in (
+        ("/individuals", "individuals", ".face-tile img"),
+        (f"/individuals/{luna}", "individual", "#places circle.spot"),
+        (f"/individuals/{luna}/merge", "individual-merge", "#candidates li[aria-selected=true]"),
+    ):
+        page.goto(path)
+        page.wait_for_selector(there)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            for width, high in ((820, 1180), (1280, 720)):
+                page.set_viewport_size({"width": width, "height": high})
+                page.wait_for_timeout(120)
+                browser.shot(page, f"{name}-{width}-{scheme}")
+                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+            assert page.evaluate(browser.FAINT) == [], path
+        page.emulate_media(color_scheme="light")
+        assert page.evaluate(browser.UNNAMED) == [], path
+        assert browser.serious(page) == [], path
+
+
+def test_more_faces_come_as_one_scrolls(chrome: Any, tmp_path: Path) -> None:
+    import browser
+
+    herd = make_herd(tmp_path / "c.db")
+    for place in range(130):
+        herd.individual(f"W{place}")
+    herd.store.close()
+    with browser.serving(create_app(tmp_path / "c.db", reviewer="Ada")) as address:
+        page = browser.new_page(chrome, address)
+        page.goto("/individuals")
+        page.wait_for_selector(".face-tile")
+        assert page.locator(".face-tile").count() == 96
+        for _ in range(8):
+            page.keyboard.press("End")
+            page.wait_for_timeout(150)
+        names = page.locator(".face-tile strong").all_text_contents()
+        assert names == [f"W{n}" for n in range(130)]
+        page.context.close()
+
+
+def test_the_map_knows_the_date_line_and_round_numbers(page: Any) -> None:
+    page.goto("/individuals")
+    told = page.evaluate(
+        """async () => {
+            const home = document.querySelector('link[href*="individuals.css"]').href;
+            const map = await import(new URL("places.js", home));
+            return [
+                map.unwrapped([179.9, -179.8, 179.5]),
+                map.unwrapped([-3, 4, 1]),
+                map.degrees(-0.5, "NS", 1 / 60),
+                map.degrees(66.0333333, "NS", 1 / 60),
+                map.degrees(-120, "EW", 10),
+                map.degrees(0, "EW", 10),
+                map.round(1300), map.round(740), map.round(99999),
+                Math.abs(map.latitudeAt(map.northing(66.5)) - 66.5) < 1e-9,
+            ];
+        }"""
+    )
+    assert told == [
+        [179.9, 180.2, 179.5],
+        [-3, 4, 1],
+        "0° 30′ S",
+        "66° 02′ N",
+        "120° W",
+        "0°",
+        [1000, "1 km"],
+        [500, "500 m"],
+        [50000, "50 km"],
+        True,
+    ]
