@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -72,16 +74,20 @@ class Embedder(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """uint8 or [0, 1] floats (B, C, H, W) to float32 (B, dim) unit vectors."""
+        if self.half_precision and self.training:
+            with torch.autocast(pixels.device.type, torch.bfloat16):
+                out = self.head(self.features(pixels))
+        else:
+            out = self.head(self.features(pixels))
+        return F.normalize(out.float(), dim=1)
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """What the body makes of such pixels, before the head: (B, features)."""
         scaled = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels
         x = (scaled - self.mean) / self.std
         if self.sees != self.size:
             x = F.interpolate(x, size=self.sees, mode="bilinear", align_corners=False)
-        if self.half_precision and self.training:
-            with torch.autocast(x.device.type, torch.bfloat16):
-                features = self.head(self.body(x))
-        else:
-            features = self.head(self.body(x))
-        return F.normalize(features.float(), dim=1)
+        return cast(Tensor, self.body(x))
 
 
 def create_embedder(

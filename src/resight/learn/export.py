@@ -22,6 +22,7 @@ from resight.errors import ResightError
 from resight.fingerprint.model import CARD_KEY, INPUT, OUTPUT, Card
 from resight.learn.embedder import Embedder
 from resight.learn.ensemble import Ensemble
+from resight.learn.fold import settle_gains
 from resight.learn.views import Views
 from resight.photos.decode import Fit
 
@@ -106,6 +107,7 @@ def _graph(embedder: Embedder | Ensemble | Views) -> Any:
 
     # A copy, laid out in memory in one way: the graph shows it, and with it the hash.
     embedder = copy.deepcopy(embedder).cpu().eval().to(memory_format=torch.contiguous_format)
+    settle_gains(embedder)
     sample = torch.zeros(2, embedder.channels, *embedder.size, dtype=torch.uint8)
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(

@@ -22,23 +22,25 @@ from resight.learn.augment import Warp
 from resight.learn.data import Augment, PhotoSet
 from resight.learn.embedder import Embedder, create_embedder
 from resight.learn.fold import fold_batchnorm
+from resight.learn.head_first import learn_head
 from resight.learn.learner import Loss, ReidLearner, reid_learner
+from resight.learn.placed import keep_first_stages, place
 from resight.learn.plan import Plan, Size
 from resight.learn.ranks import count, rank
 from resight.learn.sizes import GrowingSize, growing_sizes, takes
 from resight.learn.together import averaged, everybody, wait
 
 # Learning rates of the body, the head and the loss' centres, as measured (docs/learning.md).
-BODY_RATE, HEAD_RATE, CENTRES_RATE = 5e-5, 1e-3, 1e-2
-# A body without its batch normalisations, and one that kept them.
-UNFOLDED_RATE = 5e-4
+BODY_RATE, HEAD_RATE, CENTRES_RATE = 4e-4, 5e-4, 5e-3
+# A body without batch normalisations, such as a transformer.
+PLAIN_RATE = 1e-4
 DECAY = 0.05
 MARGIN, SCALE = 0.3, 30.0
 INDIVIDUALS, PHOTOS = 16, 2
 EPOCHS = (3, 40)  # fewer learn little; more of a large set are worth little
 BATCHES = 1500  # what a small set is given, however few photos it has
 BUDGET = 30 * 60.0
-_LED_IN = 0.25  # of the training until ArcFace's margin is whole
+_LED_IN = 0.25  # of the training until ArcFace's margin is whole, without a head learned first
 _WARM = 0.15  # of the training until the learning rate is whole
 
 WARP = Warp(
@@ -56,9 +58,10 @@ def photo_augmentation() -> list[Augment]:
 class FineTuning:
     """One training of a pretrained body on photographs.
 
-    The body's batch normalisations are folded into its convolutions, where it has such as can be;
-    its last layer is a new head, trained with ArcFace unless another loss is given; a third each
-    of the epochs sees small, larger and whole photos, where the body takes them.
+    The body's batch normalisations are folded into its convolutions, where it has such as can be,
+    and its first stages stay as they came. A new head, which sees where in the photo features lie,
+    is trained first (`learn_head`), with ArcFace unless another loss is given; then all together:
+    a third each of the epochs sees small, larger and whole photos, where the body takes them.
 
     Args:
         train, valid: the photos at their full size, as for `reid_learner`.
@@ -71,6 +74,8 @@ class FineTuning:
         learn: the learner.
         sizes: what the epochs see, in turn, once each.
         folded: whether the body's batch normalisations are.
+        normalised: whether it has or had any.
+        placed: whether the head sees where features lie (`PlacedBody`).
         batch: photos in a batch.
     """
 
@@ -90,6 +95,11 @@ class FineTuning:
             plan.body, dim=plan.dim, channels=plan.channels, size=plan.size, pretrained=True
         )
         self.folded = bool(fold_batchnorm(body.body, torch.rand(2, plan.channels, *body.sees)))
+        self.normalised = self.folded or any(
+            isinstance(module, nn.BatchNorm2d) for module in body.body.modules()
+        )
+        keep_first_stages(body.body)
+        self.placed = place(body)
         sizes = growing_sizes(plan.size, 3)
         grows = body.sees == plan.size and takes(body.body, plan.channels, sizes)
         self.sizes: list[Size] = sizes if grows else [plan.size]
@@ -113,6 +123,18 @@ class FineTuning:
             opt_func=partial(OptimWrapper, opt=torch.optim.AdamW, betas=(0.9, 0.99), fused=True),
         )
 
+    def learn_head(self) -> None:
+        """Train the head alone, where it can be told where features lie."""
+        if self.placed:
+            learn_head(
+                self.learn.model,
+                cast(nn.Module, self.learn.loss_func),
+                self.learn.dls.train.photos,
+                self.learn.dls.train.augment,
+                self.sizes[0],
+                self.learn.dls.train.seed,
+            )
+
     def epochs_within(self, budget: float) -> tuple[int, float]:
         """How many epochs a time allows, in seconds, and the seconds that they will take.
 
@@ -131,8 +153,9 @@ class FineTuning:
     def fit(self, epochs: int, cbs: Sequence[Callback]) -> None:
         """Train."""
         batches = epochs * len(self.learn.dls.train)
-        self.arcface.lead_in = max(1, round(_LED_IN * batches))
-        rates = [BODY_RATE if self.folded else UNFOLDED_RATE, HEAD_RATE]
+        # A head that was learned first has met the whole margin.
+        self.arcface.lead_in = 1 if self.placed else max(1, round(_LED_IN * batches))
+        rates = [BODY_RATE if self.normalised else PLAIN_RATE, HEAD_RATE]
         if list(cast(nn.Module, self.learn.loss_func).parameters()):
             rates.append(CENTRES_RATE)
         sizes = growing_sizes(self.sizes[-1], epochs) if len(self.sizes) > 1 else self.sizes
@@ -144,7 +167,7 @@ class FineTuning:
         )
 
     def _seconds_a_batch(self, size: Size, turns: int = 3) -> float:
-        """The median of some steps on a copy, so that nothing is learned."""
+        """The median of some steps on a copy, so that nothing is learned and no chance is used."""
         loader, device = self.learn.dls.train, self.learn.dls.device
         network: Embedder = copy.deepcopy(self.learn.model).train()
         loss = copy.deepcopy(self.learn.loss_func)
@@ -154,15 +177,16 @@ class FineTuning:
         wait()
         try:
             pixels, labels = loader.one_batch()
-            for _ in range(turns):
-                begun = time.perf_counter()
-                value: Tensor = loss(network(pixels), labels)
-                value.backward()
-                if count() > 1:
-                    averaged(list(network.parameters()))
-                if device.type == "cuda":
-                    torch.cuda.synchronize()
-                took.append(time.perf_counter() - begun)
+            with torch.random.fork_rng():  # the head drops features by chance
+                for _ in range(turns):
+                    begun = time.perf_counter()
+                    value: Tensor = loss(network(pixels), labels)
+                    value.backward()
+                    if count() > 1:
+                        averaged(list(network.parameters()))
+                    if device.type == "cuda":
+                        torch.cuda.synchronize()
+                    took.append(time.perf_counter() - begun)
         finally:
             loader.shrunk_to = loader.share = None
         return float(np.median(took)) * 1.1  # the optimiser, the pipeline

@@ -44,7 +44,7 @@ from resight.learn.plan import (
 )
 from resight.learn.ranks import rank
 from resight.learn.resume import Resume
-from resight.learn.together import agreed, begin, wait
+from resight.learn.together import agreed, begin, everybody, wait
 from resight.learn.views import LOOKS, Views
 from resight.learn.virtual import glyph_augmentation
 from resight.learn.weights import licence_of, packaged_weights
@@ -370,12 +370,18 @@ def _train_one(
     """One network, trained by its recipe; and the plan, with its epochs."""
     if plan.fine_tune:
         loss = None if plan.loss == "arcface" else _loss(plan.loss, len(train.names), plan.dim)
+        started = time.monotonic()
         tuning = FineTuning(train, valid, plan, loss=loss, seed=seed, path=path)
+        # A training that is taken up again keeps the head and the epochs that it was begun with.
+        begun = agreed(Resume.epochs_of(state))
+        if begun is None:
+            tuning.learn_head()
+            if tell and tuning.placed:
+                _tell(f"the head first, on what the body sees: {time.monotonic() - started:.0f} s")
         if plan.epochs is None:
-            # A training that is taken up again keeps the epochs that it was begun with.
-            begun = agreed(Resume.epochs_of(state))
             budget = (plan.budget or BUDGET) / networks
-            within, takes = tuning.epochs_within(budget)
+            left = budget - max(everybody(time.monotonic() - started))
+            within, takes = tuning.epochs_within(left)
             plan = replace(plan, epochs=begun or within)
             if tell:
                 longer = ", longer than the budget: fewer epochs learn little"
