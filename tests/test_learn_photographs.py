@@ -1,6 +1,7 @@
 """The recipe for photographs: its parts by hand-made cases, and a whole training."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,15 @@ from torch import nn
 from learning import made_up_photos, one_thread, small_learner, write_photos  # noqa: F401
 from resight.errors import ResightError
 from resight.fingerprint import Fingerprinter
+from resight.learn import photographs
 from resight.learn.allocator import keep_freed_memory
 from resight.learn.arcface import ArcFaceLoss
 from resight.learn.augment import Warp
 from resight.learn.best import KeepBest
 from resight.learn.fold import fold_batchnorm
 from resight.learn.light import Cover, Light
-from resight.learn.photographs import photo_augmentation
-from resight.learn.plan import Look, choose_size, hold_back, look, seconds
+from resight.learn.photographs import FineTuning, photo_augmentation, tuning_within
+from resight.learn.plan import Look, Plan, choose_size, hold_back, look, seconds
 from resight.learn.sizes import GrowingSize, growing_sizes, takes
 from resight.learn.train import train_folder
 from resight.photos.photo import Photo
@@ -282,3 +284,36 @@ def test_photographs_go_on_from_imagenet_within_a_budget(
     )
     assert again.content_hash == card.content_hash  # with its epochs, the same training
     assert again.training["left_out"] == ["a: b"]
+
+
+def test_where_time_is_short_photos_are_made_smaller(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    photos = made_up_photos(4, 16, size=(192, 192), channels=3)
+    plan = Plan(
+        kind="photos",
+        body="tf_efficientnet_lite0",
+        pretrained=True,
+        size=(192, 192),
+        channels=3,
+        fit="stretch",
+        dim=32,
+        loss="arcface",
+    )
+    monkeypatch.setattr(photographs, "fold_batchnorm", lambda *_: 0)  # takes seconds, says nothing
+    monkeypatch.setattr(
+        FineTuning, "_seconds_a_batch", lambda _, size: size[0] * size[1] / (192 * 192)
+    )
+
+    def within(budget: float, plan: Plan = plan) -> tuple[tuple[int, int], int]:
+        tuning, epochs, takes = tuning_within(photos, photos, plan, budget, path=tmp_path)
+        assert epochs == 3 or takes <= budget
+        assert tuning.learn.model.size == tuning.plan.size == tuning.learn.dls.train.photos.size
+        return tuning.plan.size, epochs
+
+    assert within(1000)[0] == (192, 192)
+    size, epochs = within(70)
+    assert 96 <= size[0] < 192
+    assert epochs >= 9
+    assert within(0.1) == ((96, 96), 3)  # no smaller, and no fewer
+    assert within(70, replace(plan, size_given=True))[0] == (192, 192)

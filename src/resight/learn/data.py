@@ -16,6 +16,9 @@ from resight.errors import UnusablePhotos
 Augment = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 
 
+_RESIZED_AT_ONCE = 256
+
+
 class Batches(Protocol):
     """What gives the positions of a batch's photos, epoch by epoch: `PKSampler`, or a list."""
 
@@ -84,6 +87,16 @@ class PhotoSet:
         """Some of the photos, the same individuals to choose from."""
         at = torch.as_tensor(positions, dtype=torch.long)
         return PhotoSet(self.pixels[at], self.labels[at], self.names)
+
+    def resized(self, size: tuple[int, int]) -> PhotoSet:
+        """The same photos at another, smaller (height, width); itself where it is that."""
+        if size == self.size:
+            return self
+        small = [
+            (255 * shrink(part, size)).round().byte()
+            for part in self.pixels.split(_RESIZED_AT_ONCE)
+        ]
+        return PhotoSet(torch.cat(small), self.labels, self.names)
 
     def numbered_as(self, other: PhotoSet) -> PhotoSet:
         """The same photos with the other set's numbers for its individuals; the rest follow."""

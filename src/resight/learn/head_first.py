@@ -83,6 +83,12 @@ def learn_head(
     return float(value.detach())
 
 
+def looks_at(photos: int) -> int:
+    """How often the body looks, at all photos together."""
+    some = min(photos, MOST_LOOKS)
+    return some * max(1, min(COPIES, MOST_LOOKS // some))
+
+
 def _looks(
     embedder: Embedder,
     photos: PhotoSet,
@@ -95,7 +101,7 @@ def _looks(
     chosen = torch.arange(len(photos))
     if len(chosen) > MOST_LOOKS:
         chosen = torch.randperm(len(photos), generator=generator)[:MOST_LOOKS].sort().values
-    copies = max(1, min(COPIES, MOST_LOOKS // len(chosen)))
+    copies = looks_at(len(photos)) // len(chosen)
     seen, labels = [], []
     embedder.eval()
     with torch.no_grad():

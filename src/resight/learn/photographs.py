@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from resight.learn.augment import Warp
 from resight.learn.data import Augment, PhotoSet
 from resight.learn.embedder import Embedder, create_embedder
 from resight.learn.fold import fold_batchnorm
-from resight.learn.head_first import learn_head
+from resight.learn.head_first import learn_head, looks_at
 from resight.learn.learner import Loss, ReidLearner, reid_learner
 from resight.learn.placed import keep_first_stages, place
 from resight.learn.plan import Plan, Size
@@ -38,6 +39,8 @@ DECAY = 0.05
 MARGIN, SCALE = 0.3, 30.0
 INDIVIDUALS, PHOTOS = 16, 2
 EPOCHS = (3, 40)  # fewer learn little; more of a large set are worth little
+ENOUGH = 12  # where the time allows fewer epochs, photos are made smaller
+_SMALLEST = 96
 BATCHES = 1500  # what a small set is given, however few photos it has
 BUDGET = 30 * 60.0
 _LED_IN = 0.25  # of the training until ArcFace's margin is whole, without a head learned first
@@ -53,6 +56,33 @@ def photo_augmentation() -> list[Augment]:
     from resight.learn.light import Cover, Light
 
     return [WARP, Light(), Cover()]
+
+
+def tuning_within(
+    train: PhotoSet, valid: PhotoSet, plan: Plan, budget: float, **options: Any
+) -> tuple[FineTuning, int, float]:
+    """A training that a time is enough for, its epochs, and the seconds that it will take.
+
+    Where the photos' size leaves fewer than a dozen epochs they are made smaller: a few passes over
+    large photos teach less than some more over smaller ones. A size that was asked for stays.
+
+    Args:
+        train, valid, plan, options: as for `FineTuning`.
+        budget: seconds.
+    """
+    tuning = FineTuning(train, valid, plan, **options)
+    epochs, takes = tuning.epochs_within(budget)
+    if epochs >= ENOUGH or plan.size_given or len(tuning.sizes) == 1:
+        return tuning, epochs, takes
+    part = max((epochs * budget / (takes * ENOUGH)) ** 0.5, _SMALLEST / min(plan.size), 0.5)
+    height, width = (max(16, round(side * min(part, 1) / 16) * 16) for side in plan.size)
+    if (height, width) == plan.size:
+        return tuning, epochs, takes
+    smaller = replace(plan, size=(height, width))
+    tuning = FineTuning(
+        train.resized(smaller.size), valid.resized(smaller.size), smaller, **options
+    )
+    return tuning, *tuning.epochs_within(budget)
 
 
 class FineTuning:
@@ -72,6 +102,7 @@ class FineTuning:
 
     Attributes:
         learn: the learner.
+        plan: as it was given.
         sizes: what the epochs see, in turn, once each.
         folded: whether the body's batch normalisations are.
         normalised: whether it has or had any.
@@ -102,6 +133,7 @@ class FineTuning:
         self.placed = place(body)
         sizes = growing_sizes(plan.size, 3)
         grows = body.sees == plan.size and takes(body.body, plan.channels, sizes)
+        self.plan = plan
         self.sizes: list[Size] = sizes if grows else [plan.size]
         self.arcface = ArcFaceLoss(len(train.names), plan.dim, margin=MARGIN, scale=SCALE)
         individuals = min(plan.individuals or INDIVIDUALS, len(train.labels.unique()))
@@ -138,17 +170,19 @@ class FineTuning:
     def epochs_within(self, budget: float) -> tuple[int, float]:
         """How many epochs a time allows, in seconds, and the seconds that they will take.
 
-        A few batches of each size are timed, by all processes at once; the slowest counts. There
-        are three epochs at least, whatever the budget.
+        A few batches of each size are timed, by all processes at once; the slowest counts. What
+        the head takes is within the time. There are three epochs at least, whatever the budget.
         """
         loader, held = self.learn.dls.train, len(self.learn.dls.valid.photos)
         each = [max(everybody(self._seconds_a_batch(size))) for size in self.sizes]
         per_photo = np.mean(each) / self.batch
-        epoch = len(loader) * float(np.mean(each)) + held * per_photo / 3  # forward only
+        # Looking is a third of learning: forward only.
+        epoch = len(loader) * float(np.mean(each)) + held * per_photo / 3
+        head = looks_at(len(loader.photos)) * each[0] / self.batch / 3 if self.placed else 0.0
         least, most = EPOCHS
         most = max(most, BATCHES // max(1, len(loader)))
-        count = int(np.clip(budget / epoch, least, most))
-        return count, count * float(epoch)
+        count = int(np.clip((budget - head) / epoch, least, most))
+        return count, head + count * float(epoch)
 
     def fit(self, epochs: int, cbs: Sequence[Callback]) -> None:
         """Train."""

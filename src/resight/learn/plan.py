@@ -41,6 +41,7 @@ class Plan:
         budget: seconds that the training may take, where that decides the epochs.
         individuals: how many a batch shows; None for what the kind is trained with.
         hearing: what is heard of recordings; None for photos.
+        size_given: the size was asked for, not chosen.
         fine_tune: a pretrained body is trained further, from small photos to the full size.
     """
 
@@ -56,6 +57,7 @@ class Plan:
     budget: float | None = None
     individuals: int | None = None
     hearing: Hearing | None = None
+    size_given: bool = False
 
     @property
     def fine_tune(self) -> bool:

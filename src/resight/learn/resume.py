@@ -44,11 +44,15 @@ class Resume(Callback):
         self.done = 0
 
     @staticmethod
-    def epochs_of(path: Path) -> int | None:
-        """How many epochs a training was begun with, by its state; None if that cannot be told."""
+    def begun_with(path: Path) -> tuple[int, tuple[int, int]] | None:
+        """Epochs, and (height, width) of the photos, that a training was begun with.
+
+        By its state; None if there is none, or it does not tell.
+        """
         try:
             state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-            return int(state["training"]["epochs"])
+            height, width = state["training"]["size"]
+            return int(state["training"]["epochs"]), (int(height), int(width))
         except Exception:  # no state, or none of ours: `before_fit` says so
             return None
 
@@ -128,6 +132,7 @@ class Resume(Callback):
         return {
             "epochs": self.learn.n_epoch,
             "batches": len(loader),
+            "size": list(loader.photos.size),
             "seed": loader.seed,
             "photos": digest.hexdigest(),
         }

@@ -12,7 +12,6 @@ from typing import Any, cast
 import numpy as np
 from fastai.callback.core import Callback
 from fastai.callback.progress import ProgressCallback
-from torch import nn
 
 from resight.errors import ResightError, UnusablePhotos
 from resight.evaluate.metrics import retrieval
@@ -21,6 +20,7 @@ from resight.learn.arcface import ArcFaceLoss
 from resight.learn.augment import Warp
 from resight.learn.best import KeepBest
 from resight.learn.data import Augment, PhotoSet
+from resight.learn.embedder import Embedder
 from resight.learn.ensemble import Ensemble
 from resight.learn.hearing import (
     held_recordings,
@@ -31,7 +31,7 @@ from resight.learn.hearing import (
 )
 from resight.learn.learner import Loss, ReidLearner, embed, reid_learner
 from resight.learn.losses import SupConLoss, TripletLoss
-from resight.learn.photographs import BUDGET, FineTuning
+from resight.learn.photographs import BUDGET, FineTuning, tuning_within
 from resight.learn.plan import (
     SMALL,
     Kind,
@@ -44,7 +44,7 @@ from resight.learn.plan import (
 )
 from resight.learn.ranks import rank
 from resight.learn.resume import Resume
-from resight.learn.together import agreed, begin, everybody, wait
+from resight.learn.together import agreed, begin, wait
 from resight.learn.views import LOOKS, Views
 from resight.learn.virtual import glyph_augmentation
 from resight.learn.weights import licence_of, packaged_weights
@@ -347,6 +347,7 @@ def _plan(
         loss=loss or _default_loss(kind, pretrained),
         epochs=epochs,
         budget=budget,
+        size_given=size is not None,
     )
     if plan.kind == "drawings" and plan.loss == "arcface":
         raise ResightError(
@@ -370,22 +371,27 @@ def _train_one(
     """One network, trained by its recipe; and the plan, with its epochs."""
     if plan.fine_tune:
         loss = None if plan.loss == "arcface" else _loss(plan.loss, len(train.names), plan.dim)
-        started = time.monotonic()
-        tuning = FineTuning(train, valid, plan, loss=loss, seed=seed, path=path)
-        # A training that is taken up again keeps the head and the epochs that it was begun with.
-        begun = agreed(Resume.epochs_of(state))
-        if begun is None:
-            tuning.learn_head()
-            if tell and tuning.placed:
-                _tell(f"the head first, on what the body sees: {time.monotonic() - started:.0f} s")
+        options: dict[str, Any] = {"loss": loss, "seed": seed, "path": path}
+        # A training that is taken up again keeps the epochs that it was begun with.
+        begun = agreed(Resume.begun_with(state))
+        if begun is not None and plan.epochs in (None, begun[0]):
+            plan = replace(plan, epochs=begun[0], size=begun[1])
         if plan.epochs is None:
             budget = (plan.budget or BUDGET) / networks
-            left = budget - max(everybody(time.monotonic() - started))
-            within, takes = tuning.epochs_within(left)
-            plan = replace(plan, epochs=begun or within)
+            tuning, within, takes = tuning_within(train, valid, plan, budget, **options)
+            plan = replace(tuning.plan, epochs=within)
             if tell:
                 longer = ", longer than the budget: fewer epochs learn little"
                 _tell(f"some {takes / 60:.1f} min in all{longer if takes > 1.2 * budget else ''}")
+                if plan.size != train.size:
+                    _tell(f"photos of {plan.size[0]}×{plan.size[1]}, for more epochs in that time")
+        else:
+            tuning = FineTuning(train.resized(plan.size), valid.resized(plan.size), plan, **options)
+        if begun is None:
+            started = time.monotonic()
+            tuning.learn_head()
+            if tell and tuning.placed:
+                _tell(f"the head first, on what the body sees: {time.monotonic() - started:.0f} s")
         assert plan.epochs is not None
         if tell:
             _tell(f"{counted(plan.epochs, 'epoch')} of {len(tuning.learn.dls.train)} batches")
@@ -490,10 +496,12 @@ def _loss(name: LossName, individuals: int, dim: int) -> Loss:
 
 
 def _figures(
-    network: nn.Module, valid: PhotoSet, recordings: Sequence[int] | None
+    network: Embedder | Ensemble | Views, valid: PhotoSet, recordings: Sequence[int] | None
 ) -> dict[str, float]:
     """R@1 and mAP of what was made of several networks, looks, or windows of a recording."""
-    found, labels = embed(network, valid.pixels), valid.labels.numpy()
+    # What a budget allowed may be smaller than the photos.
+    found = embed(network, valid.resized(network.size).pixels)
+    labels = valid.labels.numpy()
     if recordings is not None:
         _, first = np.unique(recordings, return_index=True)
         found, labels = whole_recordings(found, recordings)[0], labels[first]
