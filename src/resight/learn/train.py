@@ -165,8 +165,8 @@ def train_photos(
         dim: length of the embedding: by default 256 for a pretrained body, else 128.
         epochs: passes over the photos.
         budget: seconds of training, from which the epochs follow; half an hour at most by default,
-            for pretrained bodies. The epochs are in the card: with them the same training can be
-            had on a faster or slower machine.
+            for pretrained bodies. Epochs and size are in the card: with them the same training can
+            be had on a faster or slower machine.
         loss: "triplet" (semi-hard), "soft-triplet" (batch-hard, soft margin), "supcon", "arcface".
             Default, as measured (docs/comparison.md): drawings take "supcon"; photographs "arcface"
             on a pretrained body, "triplet" from scratch.

@@ -20,7 +20,8 @@ def like_mnist(image: NDArray[np.uint8], *, white_on_black: bool = True) -> Pixe
     2. The stroke's mean width is estimated by 2 · area / perimeter of the ink.
     3. The ink's box is scaled to a longest side of 20 pixels, on a grid four times as fine. Where
        the strokes would be thinner than 2.2 pixels they are widened to that by a round brush,
-       within the 20 pixels: a pen of 2 pixels on a card of 105 would otherwise fade away.
+       within the 20 pixels: a pen of 2 pixels on a card of 105 would otherwise fade away. Much in
+       a small space is drawn with a finer pen, as in `draw_strokes`, or it would run together.
     4. It is averaged down, and placed by whole pixels with its centre of mass at row and column 14
        (to half a pixel, as in MNIST itself), as far as the edges allow.
 
@@ -45,8 +46,10 @@ def like_mnist(image: NDArray[np.uint8], *, white_on_black: bool = True) -> Pixe
     rows, columns = (np.flatnonzero((light > threshold).any(axis)) for axis in (1, 0))
     light = light[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     longest = max(light.shape)
-    width = _stroke_width(light > threshold) * BOX / longest
-    brush = round(max(2.2 - width, 0) / 2 * _FINE)
+    stroke = _stroke_width(light > threshold)
+    length = int((light > threshold).sum()) / stroke / longest
+    pen = 2.2 * min((3.5 / length) ** 0.4, 1)
+    brush = round(max(pen - stroke * BOX / longest, 0) / 2 * _FINE)
     side = BOX * _FINE - 2 * brush
     ink = _widened(_resized_ink(light, threshold, side / longest), brush)
     centre = (np.argwhere(ink).mean(0) + 0.5) / _FINE
