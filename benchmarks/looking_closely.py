@@ -42,16 +42,9 @@ def measure(data: PhotoData, model: Path, cache: KeypointCache, queries: int) ->
     catalogue, asked = data.at(*TRAINING), data.at("ask")
     asked = asked[np.isin(data.labels[asked], data.labels[catalogue])]
     asked = np.sort(np.random.default_rng(0).permutation(asked)[:queries])
-    loaded = load_model(model)
-    vectors = np.zeros((len(data.paths), loaded.card.dim), np.float32)
+    vectors, unseen = vectors_of(data, model)
+    fusion = known_worth(data, catalogue, vectors[catalogue], unseen[catalogue], cache)
     needed = np.concatenate([catalogue, asked])
-    vectors[needed] = Fingerprinter(loaded)([data.paths[i] for i in needed]).vectors
-    seen = {str(one)[:16] for one in loaded.card.training.get("photos_seen") or ()}
-    told = bool(seen)
-    unseen = np.array(
-        [told and content_hash(data.paths[i])[:16] not in seen for i in catalogue], bool
-    )
-    fusion = _learned(data, catalogue, vectors[catalogue], unseen, cache)
     for i in needed.tolist():
         cache.of(data.paths[i])
     names, truth = data.labels[catalogue], data.labels[asked]
@@ -87,13 +80,24 @@ def measure(data: PhotoData, model: Path, cache: KeypointCache, queries: int) ->
     }
 
 
-def _learned(
+def vectors_of(data: PhotoData, model: Path) -> tuple[Floats, NDArray[np.bool_]]:
+    """Fingerprints of all photos, and which the model is known not to have been trained on."""
+    loaded = load_model(model)
+    vectors = Fingerprinter(loaded)(data.paths).vectors
+    seen = {str(one)[:16] for one in loaded.card.training.get("photos_seen") or ()}
+    told = bool(seen)
+    unseen = [told and content_hash(path)[:16] not in seen for path in data.paths]
+    return vectors, np.array(unseen, bool)
+
+
+def known_worth(
     data: PhotoData,
     catalogue: NDArray[np.int64],
     vectors: Floats,
     unseen: NDArray[np.bool_],
     cache: KeypointCache,
 ) -> Fusion:
+    """What a match is worth beside a likeness, by those photos of a catalogue that are unseen."""
     names = data.labels[catalogue]
     if not unseen.any():
         cells = vectors[::10] @ vectors.T
