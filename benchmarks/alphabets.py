@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from resight.evaluate.few_shot import n_way_k_shot
 from resight.learn.data import PhotoSet
 from resight.learn.learner import embed
-from resight.learn.train import STEPS, train_digits
+from resight.learn.one import STEPS
+from resight.learn.train import train_digits
 from resight.learn.views import Views
 from resight.photos.digits import Digits
 

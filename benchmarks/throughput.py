@@ -38,10 +38,10 @@ from resight.learn import (
     glyph_augmentation,
 )
 from resight.learn.learner import computes_bfloat16
+from resight.learn.one import DRAWING_PHOTOS, TEMPERATURE
 from resight.learn.photographs import FineTuning
-from resight.learn.plan import Plan
+from resight.learn.plan import BODY, Plan
 from resight.learn.sizes import growing_sizes
-from resight.learn.train import BODY, DRAWING_PHOTOS, TEMPERATURE
 from resight.learn.weights import packaged_weights
 from resight.photos.digits import embedded_digits
 

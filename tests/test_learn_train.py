@@ -17,8 +17,8 @@ from learning import made_up_photos, one_thread, write_photos  # noqa: F401
 from resight.errors import ResightError
 from resight.fingerprint import Fingerprinter, load_model
 from resight.learn import PhotoSet, ReidLearner, TripletLoss
-from resight.learn import train as training
 from resight.learn.plan import hold_back
+from resight.learn.resume import Resume
 from resight.learn.train import train_digits, train_folder
 from resight.photos.digits import embedded_digits
 
@@ -308,11 +308,11 @@ def test_a_disk_that_is_full_at_the_end_keeps_the_training(
         train_folder(digits, out, epochs=1, dim=8, progress=False)
     monkeypatch.undo()
     assert [p.name for p in tmp_path.iterdir()] == ["m.onnx.state"]
-    monkeypatch.setattr(training.Resume, "before_epoch", _passed_over)
+    monkeypatch.setattr(Resume, "before_epoch", _passed_over)
     train_folder(digits, out, epochs=1, dim=8, progress=False)
     assert [p.name for p in tmp_path.iterdir()] == ["m.onnx"]
 
 
-def _passed_over(self: Any, before: Any = training.Resume.before_epoch) -> None:
+def _passed_over(self: Any, before: Any = Resume.before_epoch) -> None:
     assert self.done == 1
     before(self)

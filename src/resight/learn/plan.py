@@ -13,9 +13,12 @@ import numpy as np
 
 from resight.errors import ResightError
 from resight.learn.data import PhotoSet
+from resight.learn.hearing import plan_hearing
+from resight.learn.weights import packaged_weights
+from resight.licences import PACKAGES
 from resight.photos.decode import Fit
 from resight.photos.photo import Photo
-from resight.photos.sound import Hearing
+from resight.photos.sound import BANDS, Hearing
 
 Kind = Literal["drawings", "photos", "sound"]
 LossName = Literal["triplet", "soft-triplet", "supcon", "arcface"]
@@ -28,6 +31,8 @@ USUAL_SIZE, LARGE_SIZE = 96, 224
 _STEP = 16
 # More of a photo's pixels than it has show a body of stride 32 where things are.
 _ENLARGED = 1.35
+# The body for photographs whose weights come from the package index (`resight.learn.weights`).
+BODY = "tf_efficientnet_lite0"
 # No more elongated than so, whatever the photos are.
 _LONGEST = 2.5
 
@@ -193,3 +198,68 @@ def check_options(
         raise ResightError(
             f"{out}: nothing can be written there ({error.strerror or error}); choose another place"
         ) from error
+
+
+def make_plan(
+    photos: Sequence[Photo],
+    body: str | None,
+    size: int | None,
+    channels: int | None,
+    dim: int | None,
+    epochs: int | None,
+    budget: float | None,
+    *,
+    pretrained: bool | None,
+    loss: LossName | None,
+    hertz: tuple[float, float] | None,
+) -> Plan:
+    """What is not given, by the look of the photos."""
+    if (hearing := plan_hearing(photos, size, channels, hertz)) is not None:
+        return Plan(
+            kind="sound",
+            body=body or "sound",
+            pretrained=bool(pretrained),
+            size=(BANDS, hearing.window),
+            channels=1,
+            fit="stretch",
+            dim=128 if dim is None else dim,
+            loss=loss or "supcon",
+            epochs=epochs,
+            budget=budget,
+            hearing=hearing,
+        )
+    seen = look(photos)
+    channels = channels or (1 if seen.grey and not pretrained and body is None else 3)
+    small = (size or int(seen.shapes.max())) <= SMALL
+    kind: Kind = "drawings" if seen.grey and seen.dark and small else "photos"
+    if pretrained is None:
+        packaged = body in PACKAGES if body else kind == "photos" and not small
+        pretrained = packaged and packaged_weights(body or BODY) is not None
+    if pretrained and kind == "photos":
+        channels = 3
+    fine_tune = pretrained and kind == "photos"
+    plan = Plan(
+        kind=kind,
+        body=body or (BODY if pretrained else "small" if small else "resnet18"),
+        pretrained=pretrained,
+        size=(size, size) if size else choose_size(seen, fine_tune=fine_tune),
+        channels=channels,
+        fit="stretch" if fine_tune else "pad",
+        dim=(256 if fine_tune else 128) if dim is None else dim,
+        loss=loss or _default_loss(kind, pretrained),
+        epochs=epochs,
+        budget=budget,
+        size_given=size is not None,
+    )
+    if plan.kind == "drawings" and plan.loss == "arcface":
+        raise ResightError(
+            "ArcFace knows the individuals it is given, and drawings are trained with virtual "
+            "ones; take another loss"
+        )
+    return plan
+
+
+def _default_loss(kind: Kind, pretrained: bool) -> LossName:
+    if kind == "drawings":
+        return "supcon"
+    return "arcface" if pretrained else "triplet"

@@ -2,68 +2,36 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from fastai.callback.core import Callback
-from fastai.callback.progress import ProgressCallback
 
 from resight.errors import ResightError, UnusablePhotos
 from resight.evaluate.metrics import retrieval
 from resight.fingerprint.model import Card
-from resight.learn.arcface import ArcFaceLoss
-from resight.learn.augment import Warp
-from resight.learn.best import KeepBest
-from resight.learn.data import Augment, PhotoSet
+from resight.learn.data import PhotoSet
 from resight.learn.embedder import Embedder
 from resight.learn.ensemble import Ensemble
-from resight.learn.hearing import (
-    held_recordings,
-    load_windows,
-    plan_hearing,
-    sound_augmentation,
-    whole_recordings,
-)
+from resight.learn.hearing import held_recordings, load_windows, whole_recordings
 from resight.learn.learner import Loss, ReidLearner, embed, reid_learner
-from resight.learn.losses import SupConLoss, TripletLoss
-from resight.learn.photographs import BUDGET, FineTuning, tuning_within
-from resight.learn.plan import (
-    SMALL,
-    Kind,
-    LossName,
-    Plan,
-    check_options,
-    choose_size,
-    hold_back,
-    look,
-)
+from resight.learn.losses import SupConLoss
+from resight.learn.one import DRAWING_PHOTOS, RATE, STEPS, TEMPERATURE, fit_epochs, train_one
+from resight.learn.plan import LossName, check_options, hold_back, make_plan
 from resight.learn.ranks import rank
-from resight.learn.resume import Resume
 from resight.learn.together import agreed, begin, wait
+from resight.learn.told import tell
 from resight.learn.views import LOOKS, Views
 from resight.learn.virtual import glyph_augmentation
-from resight.learn.weights import licence_of, packaged_weights
-from resight.licences import PACKAGES
+from resight.learn.weights import licence_of
 from resight.photos.content import content_hash
 from resight.photos.photo import Photo
-from resight.photos.sound import BANDS
 from resight.photos.sources import check_trainable, load_pixels, photos_by_individual
 from resight.words import counted
 
-# The digits' recipe, as measured (benchmarks/RESULTS.md).
-STEPS = 700
-SOUND_STEPS = 400
-RATE = 3e-3
-TEMPERATURE = 0.07
-DRAWING_PHOTOS = 24
-
-# The body for photographs whose weights come from the package index (`resight.learn.weights`).
-BODY = "tf_efficientnet_lite0"
 # What is held back of pretrained training: enough to see how it goes, and little of the photos.
 _HELD_SHARE, _HELD_MOST = 0.1, 300
 
@@ -105,7 +73,7 @@ def train_digits(
         moms=(0.95, 0.85, 0.95),
         **settings,
     )
-    _fit(learn, steps, RATE, progress, cbs)
+    fit_epochs(learn, max(1, round(steps / len(learn.dls.train))), RATE, progress, cbs)
     return learn
 
 
@@ -203,7 +171,7 @@ def train_photos(
     check_trainable(photos)
     begin()
     progress = progress and not rank()
-    plan = _plan(
+    plan = make_plan(
         photos,
         body,
         size,
@@ -242,7 +210,7 @@ def train_photos(
     train = everything.take(used)
     held = len(everything) - len(train)
     if progress:
-        _tell(
+        tell(
             f"{counted(len(everything), 'window' if plan.hearing else 'photo')} of "
             f"{counted(len(everything.names), 'individual')}, {held} held back; trained as "
             f"{plan.kind}, {plan.size[0]}×{plan.size[1]}, body {plan.body}"
@@ -259,9 +227,16 @@ def train_photos(
                 state.unlink(missing_ok=True)
             wait()
         if progress and networks > 1:
-            _tell(f"network {number + 1} of {networks}")
-        learn, plan = _train_one(
-            train, valid, plan, state, networks, seed=seed + number, path=out.parent, tell=progress
+            tell(f"network {number + 1} of {networks}")
+        learn, plan = train_one(
+            train,
+            valid,
+            plan,
+            state,
+            networks,
+            seed=seed + number,
+            path=out.parent,
+            progress=progress,
         )
         members.append(learn.model)
     several = Ensemble(members) if networks > 1 else None
@@ -298,203 +273,6 @@ def train_photos(
     return agreed(card)
 
 
-def _plan(
-    photos: Sequence[Photo],
-    body: str | None,
-    size: int | None,
-    channels: int | None,
-    dim: int | None,
-    epochs: int | None,
-    budget: float | None,
-    *,
-    pretrained: bool | None,
-    loss: LossName | None,
-    hertz: tuple[float, float] | None,
-) -> Plan:
-    """What is not given, by the look of the photos."""
-    if (hearing := plan_hearing(photos, size, channels, hertz)) is not None:
-        return Plan(
-            kind="sound",
-            body=body or "sound",
-            pretrained=bool(pretrained),
-            size=(BANDS, hearing.window),
-            channels=1,
-            fit="stretch",
-            dim=128 if dim is None else dim,
-            loss=loss or "supcon",
-            epochs=epochs,
-            budget=budget,
-            hearing=hearing,
-        )
-    seen = look(photos)
-    channels = channels or (1 if seen.grey and not pretrained and body is None else 3)
-    small = (size or int(seen.shapes.max())) <= SMALL
-    kind: Kind = "drawings" if seen.grey and seen.dark and small else "photos"
-    if pretrained is None:
-        packaged = body in PACKAGES if body else kind == "photos" and not small
-        pretrained = packaged and packaged_weights(body or BODY) is not None
-    if pretrained and kind == "photos":
-        channels = 3
-    fine_tune = pretrained and kind == "photos"
-    plan = Plan(
-        kind=kind,
-        body=body or (BODY if pretrained else "small" if small else "resnet18"),
-        pretrained=pretrained,
-        size=(size, size) if size else choose_size(seen, fine_tune=fine_tune),
-        channels=channels,
-        fit="stretch" if fine_tune else "pad",
-        dim=(256 if fine_tune else 128) if dim is None else dim,
-        loss=loss or _default_loss(kind, pretrained),
-        epochs=epochs,
-        budget=budget,
-        size_given=size is not None,
-    )
-    if plan.kind == "drawings" and plan.loss == "arcface":
-        raise ResightError(
-            "ArcFace knows the individuals it is given, and drawings are trained with virtual "
-            "ones; take another loss"
-        )
-    return plan
-
-
-def _train_one(
-    train: PhotoSet,
-    valid: PhotoSet,
-    plan: Plan,
-    state: Path,
-    networks: int,
-    *,
-    seed: int,
-    path: Path,
-    tell: bool,
-) -> tuple[ReidLearner, Plan]:
-    """One network, trained by its recipe; and the plan, with its epochs."""
-    if plan.fine_tune:
-        loss = None if plan.loss == "arcface" else _loss(plan.loss, len(train.names), plan.dim)
-        options: dict[str, Any] = {"loss": loss, "seed": seed, "path": path}
-        # A training that is taken up again keeps the epochs that it was begun with.
-        begun = agreed(Resume.begun_with(state))
-        if begun is not None and plan.epochs in (None, begun[0]):
-            plan = replace(plan, epochs=begun[0], size=begun[1])
-        if plan.epochs is None:
-            budget = (plan.budget or BUDGET) / networks
-            tuning, within, takes = tuning_within(train, valid, plan, budget, **options)
-            plan = replace(tuning.plan, epochs=within)
-            if tell:
-                longer = ", longer than the budget: fewer epochs learn little"
-                _tell(f"some {takes / 60:.1f} min in all{longer if takes > 1.2 * budget else ''}")
-                if plan.size != train.size:
-                    _tell(f"photos of {plan.size[0]}×{plan.size[1]}, for more epochs in that time")
-        else:
-            tuning = FineTuning(train.resized(plan.size), valid.resized(plan.size), plan, **options)
-        if begun is None:
-            started = time.monotonic()
-            tuning.learn_head()
-            if tell and tuning.placed:
-                _tell(f"the head first, on what the body sees: {time.monotonic() - started:.0f} s")
-        assert plan.epochs is not None
-        if tell:
-            _tell(f"{counted(plan.epochs, 'epoch')} of {len(tuning.learn.dls.train)} batches")
-        _fit_epochs(
-            tuning.learn, plan.epochs, 0, tell, [Resume(state, keep=True), KeepBest()], tuning.fit
-        )
-        return tuning.learn, plan
-    drawings = plan.kind == "drawings"
-    each = DRAWING_PHOTOS if drawings else 4
-    individuals = min(plan.individuals or (10 if drawings else 16), len(train.names))
-    per_epoch = max(1, len(train) // (each * individuals))
-    steps = STEPS if plan.hearing is None else SOUND_STEPS
-    epochs = plan.epochs or int(np.clip(round(steps / per_epoch), 2, 60))
-    augment: list[Augment] = [Warp()]
-    if drawings:
-        augment = glyph_augmentation(train)
-    elif plan.hearing is not None:
-        augment = sound_augmentation()
-    if tell:
-        _tell(counted(epochs, "epoch"))
-        if plan.budget is not None:
-            _tell("a budget is for photographs on a pretrained body; here --epochs says how long")
-    learn = reid_learner(
-        train,
-        valid,
-        body=plan.body,
-        dim=plan.dim,
-        pretrained=plan.pretrained,
-        loss=_loss(plan.loss, len(train.names), plan.dim),
-        individuals=individuals,
-        photos=each,
-        augment=augment,
-        seed=seed,
-        wd=0.02,
-        path=path,
-    )
-    _fit_epochs(learn, epochs, RATE, tell, [Resume(state, keep=True)])
-    return learn, replace(plan, epochs=epochs)
-
-
-class Told(Callback):
-    """A line an epoch on standard error: how far, how good, how long yet."""
-
-    order = 80
-
-    def before_fit(self) -> None:
-        """Start the clock."""
-        self._begun = time.monotonic()
-        self._first: int | None = None
-
-    def after_epoch(self) -> None:
-        """Tell."""
-        record = list(self.learn.recorder.values[-1])
-        if not record:  # passed over, in a training that was taken up again
-            return
-        if self._first is None:
-            self._first = self.learn.epoch
-        done = self.learn.epoch + 1
-        left = (time.monotonic() - self._begun) / (done - self._first) * (self.learn.n_epoch - done)
-        names = ["train loss", "valid loss", *(metric.name for metric in self.learn.metrics)]
-        figures = [f"{n} {v:.3f}" for n, v in zip(names, record, strict=False) if v is not None]
-        _tell(f"epoch {done} of {self.learn.n_epoch}: {', '.join(figures)}; {left:.0f} s left")
-
-
-def _fit(
-    learn: ReidLearner, steps: int, rate: float, progress: bool, cbs: Sequence[Callback]
-) -> None:
-    _fit_epochs(learn, max(1, round(steps / len(learn.dls.train))), rate, progress, cbs)
-
-
-def _fit_epochs(
-    learn: ReidLearner,
-    epochs: int,
-    rate: float,
-    progress: bool,
-    cbs: Sequence[Callback],
-    fit: Callable[[int, Sequence[Callback]], None] | None = None,
-) -> None:
-    mine = [*cbs, Told()] if progress else list(cbs)
-    bars = learn.removed_cbs(list(learn._grab_cbs(ProgressCallback)))
-    with learn.distrib_ctx(), bars, learn.no_logging():
-        if fit is None:
-            learn.fit_one_cycle(epochs, rate, cbs=mine)
-        else:
-            fit(epochs, mine)
-
-
-def _default_loss(kind: Kind, pretrained: bool) -> LossName:
-    if kind == "drawings":
-        return "supcon"
-    return "arcface" if pretrained else "triplet"
-
-
-def _loss(name: LossName, individuals: int, dim: int) -> Loss:
-    if name == "triplet":
-        return TripletLoss()
-    if name == "soft-triplet":
-        return TripletLoss("hard", "soft")
-    if name == "supcon":
-        return SupConLoss(TEMPERATURE)
-    return ArcFaceLoss(individuals, dim)
-
-
 def _figures(
     network: Embedder | Ensemble | Views, valid: PhotoSet, recordings: Sequence[int] | None
 ) -> dict[str, float]:
@@ -507,7 +285,3 @@ def _figures(
         found, labels = whole_recordings(found, recordings)[0], labels[first]
     figures = retrieval(found.numpy(), labels, resamples=0).figures()
     return {name: figures[name].value for name in ("R@1", "mAP")}
-
-
-def _tell(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)

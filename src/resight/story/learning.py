@@ -57,7 +57,8 @@ def find_digits(*, full: bool, folder: Path | None, few: tuple[int, int] | None)
 def learn_digits(digits: Digits, *, seed: int, steps: int | None, teller: Teller) -> Learned:
     """Train on the training digits; a tenth of them only watches. No test digit takes part."""
     from resight.learn import PhotoSet
-    from resight.learn.train import STEPS, train_digits
+    from resight.learn.one import STEPS
+    from resight.learn.train import train_digits
     from resight.story.watching import Watching
 
     rng = np.random.default_rng(seed)

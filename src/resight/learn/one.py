@@ -1,0 +1,174 @@
+"""One network, trained by the recipe for its kind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from fastai.callback.core import Callback
+from fastai.callback.progress import ProgressCallback
+
+from resight.learn.arcface import ArcFaceLoss
+from resight.learn.augment import Warp
+from resight.learn.best import KeepBest
+from resight.learn.data import Augment, PhotoSet
+from resight.learn.hearing import sound_augmentation
+from resight.learn.learner import Loss, ReidLearner, reid_learner
+from resight.learn.losses import SupConLoss, TripletLoss
+from resight.learn.photographs import BUDGET, FineTuning, tuning_within
+from resight.learn.plan import LossName, Plan
+from resight.learn.resume import Resume
+from resight.learn.together import agreed
+from resight.learn.told import Told, tell
+from resight.learn.virtual import glyph_augmentation
+from resight.words import counted
+
+# The digits' recipe, as measured (benchmarks/RESULTS.md).
+STEPS = 700
+SOUND_STEPS = 400
+RATE = 3e-3
+TEMPERATURE = 0.07
+DRAWING_PHOTOS = 24
+
+
+def train_one(
+    train: PhotoSet,
+    valid: PhotoSet,
+    plan: Plan,
+    state: Path,
+    networks: int,
+    *,
+    seed: int,
+    path: Path,
+    progress: bool,
+) -> tuple[ReidLearner, Plan]:
+    """Train one network; and the plan, with its epochs.
+
+    Args:
+        train, valid, plan: what to train, on what, and how.
+        state: the file of a training that may be killed (`Resume`).
+        networks: how many share the plan's budget.
+        seed, path: as for `reid_learner`.
+        progress: tell what is done.
+    """
+    train_it = _tuned if plan.fine_tune else _from_scratch
+    return train_it(train, valid, plan, state, networks, seed, path, progress)
+
+
+def _tuned(
+    train: PhotoSet,
+    valid: PhotoSet,
+    plan: Plan,
+    state: Path,
+    networks: int,
+    seed: int,
+    path: Path,
+    progress: bool,
+) -> tuple[ReidLearner, Plan]:
+    """A pretrained body, trained further."""
+    loss = None if plan.loss == "arcface" else loss_named(plan.loss, len(train.names), plan.dim)
+    options: dict[str, Any] = {"loss": loss, "seed": seed, "path": path}
+    # A training that is taken up again keeps the epochs that it was begun with.
+    begun = agreed(Resume.begun_with(state))
+    if begun is not None and plan.epochs in (None, begun[0]):
+        plan = replace(plan, epochs=begun[0], size=begun[1])
+    if plan.epochs is None:
+        budget = (plan.budget or BUDGET) / networks
+        tuning, within, takes = tuning_within(train, valid, plan, budget, **options)
+        plan = replace(tuning.plan, epochs=within)
+        if progress:
+            longer = ", longer than the budget: fewer epochs learn little"
+            tell(f"some {takes / 60:.1f} min in all{longer if takes > 1.2 * budget else ''}")
+            if plan.size != train.size:
+                tell(f"photos of {plan.size[0]}×{plan.size[1]}, for more epochs in that time")
+    else:
+        tuning = FineTuning(train.resized(plan.size), valid.resized(plan.size), plan, **options)
+    if begun is None:
+        started = time.monotonic()
+        tuning.learn_head()
+        if progress and tuning.placed:
+            tell(f"the head first, on what the body sees: {time.monotonic() - started:.0f} s")
+    assert plan.epochs is not None
+    if progress:
+        tell(f"{counted(plan.epochs, 'epoch')} of {len(tuning.learn.dls.train)} batches")
+    fit_epochs(
+        tuning.learn, plan.epochs, 0, progress, [Resume(state, keep=True), KeepBest()], tuning.fit
+    )
+    return tuning.learn, plan
+
+
+def _from_scratch(
+    train: PhotoSet,
+    valid: PhotoSet,
+    plan: Plan,
+    state: Path,
+    networks: int,
+    seed: int,
+    path: Path,
+    progress: bool,
+) -> tuple[ReidLearner, Plan]:
+    """Drawings, sound, and photographs without a pretrained body."""
+    drawings = plan.kind == "drawings"
+    each = DRAWING_PHOTOS if drawings else 4
+    individuals = min(plan.individuals or (10 if drawings else 16), len(train.names))
+    per_epoch = max(1, len(train) // (each * individuals))
+    steps = STEPS if plan.hearing is None else SOUND_STEPS
+    epochs = plan.epochs or int(np.clip(round(steps / per_epoch), 2, 60))
+    augment: list[Augment] = [Warp()]
+    if drawings:
+        augment = glyph_augmentation(train)
+    elif plan.hearing is not None:
+        augment = sound_augmentation()
+    if progress:
+        tell(counted(epochs, "epoch"))
+        if plan.budget is not None:
+            tell("a budget is for photographs on a pretrained body; here --epochs says how long")
+    learn = reid_learner(
+        train,
+        valid,
+        body=plan.body,
+        dim=plan.dim,
+        pretrained=plan.pretrained,
+        loss=loss_named(plan.loss, len(train.names), plan.dim),
+        individuals=individuals,
+        photos=each,
+        augment=augment,
+        seed=seed,
+        wd=0.02,
+        path=path,
+    )
+    fit_epochs(learn, epochs, RATE, progress, [Resume(state, keep=True)])
+    return learn, replace(plan, epochs=epochs)
+
+
+def fit_epochs(
+    learn: ReidLearner,
+    epochs: int,
+    rate: float,
+    progress: bool,
+    cbs: Sequence[Callback],
+    fit: Callable[[int, Sequence[Callback]], None] | None = None,
+) -> None:
+    """Fit, telling of each epoch rather than drawing fastai's bars."""
+    mine = [*cbs, Told()] if progress else list(cbs)
+    bars = learn.removed_cbs(list(learn._grab_cbs(ProgressCallback)))
+    with learn.distrib_ctx(), bars, learn.no_logging():
+        if fit is None:
+            learn.fit_one_cycle(epochs, rate, cbs=mine)
+        else:
+            fit(epochs, mine)
+
+
+def loss_named(name: LossName, individuals: int, dim: int) -> Loss:
+    """The loss of that name, as the recipes set it."""
+    if name == "triplet":
+        return TripletLoss()
+    if name == "soft-triplet":
+        return TripletLoss("hard", "soft")
+    if name == "supcon":
+        return SupConLoss(TEMPERATURE)
+    return ArcFaceLoss(individuals, dim)
