@@ -150,6 +150,9 @@ def test_a_photo_has_one_name(here: Path) -> None:
         ("train good --out book.db", "end it in .onnx"),
         ("train good --out model.onnx", "is there already"),
         ("train good --out new.onnx --channels 2", "--channels is 1"),
+        ("train good --out new.onnx --size large", "HEIGHTxWIDTH"),
+        ("train good --out new.onnx --size 64x64x3", "HEIGHTxWIDTH"),
+        ("train good --out new.onnx --size 64x8", "16 to 1024"),
         ("demo --full --digits good", "give one of them"),
     ],
 )

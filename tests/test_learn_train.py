@@ -178,9 +178,9 @@ def test_colour_photos_are_trained_as_photographs(tmp_path: Path) -> None:
     assert (card.size, card.channels, card.body) == ((96, 96), 3, "resnet18")
     assert card.training["kind"] == "photos"
     assert card.training["held_back"] == 4
-    wishes: dict[str, Any] = {"body": "small", "size": 32, "channels": 1, "dim": 8}
+    wishes: dict[str, Any] = {"body": "small", "size": (32, 24), "channels": 1, "dim": 8}
     card = train_folder(root, tmp_path / "m.onnx", epochs=1, progress=False, **wishes)
-    assert (card.size, card.channels, card.body, card.dim) == ((32, 32), 1, "small", 8)
+    assert (card.size, card.channels, card.body, card.dim) == ((32, 24), 1, "small", 8)
 
 
 @pytest.mark.parametrize(("each", "share"), [(3, 0.2), (8, 0.0)])

@@ -53,7 +53,11 @@ def train(
         typer.Option(help="The network's body: a name of timm's, NAME@FILE.safetensors."),
     ] = None,
     size: Annotated[
-        int | None, typer.Option(min=16, max=1024, help="Pixels a side that the network sees.")
+        str | None,
+        typer.Option(
+            metavar="PIXELS",
+            help="Pixels a side that the network sees, or HEIGHTxWIDTH: 16 to 1024.",
+        ),
     ] = None,
     channels: Annotated[int | None, typer.Option(help="1 for grey, 3 for colour.")] = None,
     dim: Annotated[
@@ -150,8 +154,7 @@ def train(
 
     if budget is not None and epochs is not None:
         raise ResightError("--budget and --epochs both say how long; give one of them")
-    if size is not None and not 16 <= size <= 1024:
-        raise ResightError(f"--size is 16 to 1024 pixels, not {size}")
+    sides = None if size is None else _sides(size)
     # Whatever is wrong with the photos is said at once, not after torch has been imported.
     with _told_by_first():
         taken = gathered(
@@ -171,7 +174,7 @@ def train(
             found,
             out,
             body=body,
-            size=size,
+            size=sides,
             channels=channels,
             dim=dim,
             epochs=epochs,
@@ -206,6 +209,16 @@ def train(
             "another --body and --size.",
             err=True,
         )
+
+
+def _sides(words: str) -> tuple[int, int]:
+    """Height and width from "160" or "240x128"."""
+    sides = [int(side) for side in words.lower().replace("×", "x").split("x") if side.isdecimal()]
+    if len(sides) != words.lower().replace("×", "x").count("x") + 1 or len(sides) > 2:
+        raise ResightError(f"--size is a number of pixels, or HEIGHTxWIDTH, not {words!r}")
+    if not all(16 <= side <= 1024 for side in sides):
+        raise ResightError(f"--size is 16 to 1024 pixels, not {words}")
+    return sides[0], sides[-1]
 
 
 @contextmanager

@@ -127,7 +127,7 @@ def sound_augmentation() -> list[Augment]:
 
 def plan_hearing(
     photos: Sequence[Photo],
-    size: int | None,
+    size: tuple[int, int] | None,
     channels: int | None,
     hertz: tuple[float, float] | None,
 ) -> Hearing | None:

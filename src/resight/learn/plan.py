@@ -161,7 +161,7 @@ def seconds(words: str) -> float:
 def check_options(
     out: Path,
     *,
-    size: int | None,
+    size: Size | None,
     channels: int | None,
     epochs: int | None,
     share: float,
@@ -178,8 +178,8 @@ def check_options(
         raise ResightError(f"{out}: the model is one file; name it like digits.onnx")
     if seed < 0:
         raise ResightError(f"a seed is 0 or more, not {seed}")
-    if size is not None and not 16 <= size <= 1024:
-        raise ResightError(f"a size of {size} pixels makes no sense; give 16 to 1024")
+    if size is not None and not all(16 <= side <= 1024 for side in size):
+        raise ResightError(f"a size of {size} pixels makes no sense; give 16 to 1024 a side")
     if channels not in (None, 1, 3):
         raise ResightError(f"photos have 1 channel (grey) or 3 (colour), not {channels}")
     if epochs is not None and epochs < 1:
@@ -203,7 +203,7 @@ def check_options(
 def make_plan(
     photos: Sequence[Photo],
     body: str | None,
-    size: int | None,
+    size: Size | None,
     channels: int | None,
     dim: int | None,
     epochs: int | None,
@@ -230,7 +230,7 @@ def make_plan(
         )
     seen = look(photos)
     channels = channels or (1 if seen.grey and not pretrained and body is None else 3)
-    small = (size or int(seen.shapes.max())) <= SMALL
+    small = (max(size) if size else int(seen.shapes.max())) <= SMALL
     kind: Kind = "drawings" if seen.grey and seen.dark and small else "photos"
     if pretrained is None:
         packaged = body in PACKAGES if body else kind == "photos" and not small
@@ -242,7 +242,7 @@ def make_plan(
         kind=kind,
         body=body or (BODY if pretrained else "small" if small else "resnet18"),
         pretrained=pretrained,
-        size=(size, size) if size else choose_size(seen, fine_tune=fine_tune),
+        size=size or choose_size(seen, fine_tune=fine_tune),
         channels=channels,
         fit="stretch" if fine_tune else "pad",
         dim=(256 if fine_tune else 128) if dim is None else dim,

@@ -20,7 +20,7 @@ from resight.learn.hearing import held_recordings, load_windows, whole_recording
 from resight.learn.learner import Loss, ReidLearner, embed, reid_learner
 from resight.learn.losses import SupConLoss
 from resight.learn.one import DRAWING_PHOTOS, RATE, STEPS, TEMPERATURE, fit_epochs, train_one
-from resight.learn.plan import LossName, check_options, hold_back, make_plan
+from resight.learn.plan import LossName, Size, check_options, hold_back, make_plan
 from resight.learn.ranks import rank
 from resight.learn.together import agreed, begin, wait
 from resight.learn.told import tell
@@ -96,7 +96,7 @@ def train_photos(
     out: str | Path,
     *,
     body: str | None = None,
-    size: int | None = None,
+    size: int | Size | None = None,
     channels: int | None = None,
     dim: int | None = None,
     epochs: int | None = None,
@@ -129,7 +129,8 @@ def train_photos(
         body, channels, pretrained: see `create_embedder`. By default photographs take
             EfficientNet-Lite0 with the ImageNet weights that come as a package, where it is
             installed.
-        size: pixels of the side of square photos. By default of the photos' own proportions.
+        size: pixels of the side of square photos, or (height, width). By default of the photos' own
+            proportions.
         dim: length of the embedding: by default 256 for a pretrained body, else 128.
         epochs: passes over the photos.
         budget: seconds of training, from which the epochs follow; half an hour at most by default,
@@ -156,9 +157,10 @@ def train_photos(
         ResightError: an option makes no sense.
     """
     out = Path(out)
+    sides = (size, size) if isinstance(size, int) else size
     check_options(
         out,
-        size=size,
+        size=sides,
         channels=channels,
         epochs=epochs,
         share=0.0 if valid_share is None else valid_share,
@@ -174,7 +176,7 @@ def train_photos(
     plan = make_plan(
         photos,
         body,
-        size,
+        sides,
         channels,
         dim,
         epochs,
