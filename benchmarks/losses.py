@@ -4,10 +4,10 @@
     python benchmarks/losses.py --full   # also B = 4096 for ours alone
     python benchmarks/losses.py --threads 1   # where others use the machine too
 
-D = 128, four photos an individual, two threads or as told. The peer is `TripletMarginLoss` with
-the miner that corresponds (none for batch-all), on the same squared distances and with the same mean over
-terms above zero. Its semi-hard miner lists every triplet in the band where ours takes each pair's
-nearest one, so the values differ there; for batch-hard and batch-all they are compared, and
+D = 128, four photos an individual, two threads or as told. The peer is `TripletMarginLoss` with the
+miner that corresponds (none for batch-all), on the same squared distances and with the same mean
+over terms above zero. Its semi-hard miner lists every triplet in the band where ours takes each
+pair's nearest one, so the values differ there; for batch-hard and batch-all they are compared, and
 a difference ends the run. The two are timed in turns; what counts is the median of the ratios.
 """
 
