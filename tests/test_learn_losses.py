@@ -157,6 +157,18 @@ def test_gradient(mining, margin):
     assert torch.autograd.gradcheck(lambda e: loss(e, labels), (embeddings,))
 
 
+@pytest.mark.parametrize("mining", ["semihard", "hard", "easy-hard"])
+@pytest.mark.parametrize("margin", [0.4, "soft"])
+def test_going_by_triplets_and_by_matrix_give_one_gradient(mining, margin, monkeypatch):
+    labels, further = torch.tensor([0, 1, 0, 2, 1, 0, 3, 2]), torch.tensor([9, 0, 1])
+    loss, memory = TripletLoss(mining, margin), (unit(3, 4, 5), further)
+    for known in (None, memory):
+        for share in (0.0, 1e9):  # of the distances, up to which it goes by triplets
+            monkeypatch.setattr("resight.learn.gradient._BY_TRIPLETS_UP_TO", share)
+            photos = (2 * unit(8, 4)).requires_grad_()
+            assert torch.autograd.gradcheck(lambda e, known=known: loss(e, labels, known), [photos])
+
+
 def test_contrastive_by_hand_and_its_gradient():
     embeddings, labels = at_angles(0, 60, 90), torch.tensor([1, 1, 2])
     loss = ContrastiveLoss(margin=1.0)

@@ -21,7 +21,6 @@ import json
 import os
 import secrets
 import shutil
-import sys
 import time
 import zlib
 from collections.abc import Iterable, Sequence
@@ -34,6 +33,7 @@ import numpy as np
 import numpy.typing as npt
 
 from resight.catalogue.store import Store
+from resight.photos.store import cache_folder
 
 Vectors = npt.NDArray[np.float32]
 Columns = dict[str, npt.NDArray[Any]]
@@ -108,7 +108,7 @@ def place_for(store: Store, model_id: str) -> Place:
     if store.path is not None:
         folder, name = store.path.parent, store.path.name
     else:
-        folder = _cache_folder() / "resight"
+        folder = cache_folder() / "resight"
         name = hashlib.sha256(store.place.encode()).hexdigest()[:24]
     return Place(folder / f"{name}.vectors-{model}", folder / f"{name}.rows-{model}")
 
@@ -252,12 +252,3 @@ def _replace(path: Path, parts: Iterable[Any]) -> None:
         with suppress(OSError):
             temporary.unlink()
         raise
-
-
-def _cache_folder() -> Path:
-    """Where programs keep what they can make again."""
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    if sys.platform == "win32" and os.environ.get("LOCALAPPDATA"):
-        return Path(os.environ["LOCALAPPDATA"])
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +15,12 @@ from resight.commands.photos_options import (
     PhotosPlace,
     ProblemsFile,
     Root,
+    Seed,
+    Share,
+    Since,
     SkipBad,
+    Until,
+    day,
     gathered,
 )
 from resight.errors import ResightError
@@ -40,18 +44,10 @@ def divide(
             "of given, day, encounter and random that the photos support.",
         ),
     ] = None,
-    share: Annotated[
-        float, typer.Option(min=0.01, max=0.99, help="About how much of them asks.")
-    ] = 0.25,
-    until: Annotated[
-        datetime | None,
-        typer.Option(metavar="DAY", formats=["%Y-%m-%d"], help="By date: the last that trains."),
-    ] = None,
-    since: Annotated[
-        datetime | None,
-        typer.Option(metavar="DAY", formats=["%Y-%m-%d"], help="By date: the first that asks."),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0,
+    share: Share = 0.25,
+    until: Until = None,
+    since: Since = None,
+    seed: Seed = 0,
     column: Columns = None,
     root: Root = None,
     boxes: Boxes = None,
@@ -105,9 +101,7 @@ def divide(
         named=False,
     ).photos
     try:
-        split = split_photos(
-            found, way, share=share, until=_day(until), since=_day(since), seed=seed
-        )
+        split = split_photos(found, way, share=share, until=day(until), since=day(since), seed=seed)
     except ResightError as error:
         raise type(error)(f"{photos}: {error}") from None
     write_split(found, split, out)
@@ -153,7 +147,3 @@ def _entry(photos: list[Photo], split: Split) -> dict[str, Any]:
         "dropped": len(split.dropped),
         "flatters": split.flatters,
     }
-
-
-def _day(time: datetime | None) -> date | None:
-    return None if time is None else time.date()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +16,12 @@ from resight.commands.photos_options import (
     PhotosPlace,
     ProblemsFile,
     Root,
+    Seed,
+    Share,
+    Since,
     SkipBad,
+    Until,
+    day,
     gathered,
 )
 from resight.errors import ResightError, UnusablePhotos
@@ -57,17 +61,9 @@ def evaluate(
             "encounter and random that the photos support.",
         ),
     ] = None,
-    share: Annotated[
-        float, typer.Option(min=0.01, max=0.99, help="About how much of them asks.")
-    ] = 0.25,
-    until: Annotated[
-        datetime | None,
-        typer.Option(metavar="DAY", formats=["%Y-%m-%d"], help="By date: last of the gallery."),
-    ] = None,
-    since: Annotated[
-        datetime | None,
-        typer.Option(metavar="DAY", formats=["%Y-%m-%d"], help="By date: the first that asks."),
-    ] = None,
+    share: Share = 0.25,
+    until: Until = None,
+    since: Since = None,
     background: Annotated[
         bool,
         typer.Option(help="Ask again with the animal, and with its background, blanked out."),
@@ -80,7 +76,7 @@ def evaluate(
     boxes: Boxes = None,
     skip_bad: SkipBad = False,
     problems: ProblemsFile = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0,
+    seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Measure how good a model is on photos.
@@ -130,7 +126,7 @@ def evaluate(
             sides, words = kept, KEPT_BACK
         else:
             sides = split_photos(
-                some, way, share=share, until=_day(until), since=_day(since), seed=seed
+                some, way, share=share, until=day(until), since=day(since), seed=seed
             )
         who, met = [photo.individual for photo in some], encounter_numbers(some)
         found = evaluation(vectors, who, met, sides, seen=seen, seed=seed)
@@ -251,7 +247,3 @@ def _entry(
         "confusions": pairs(found.confusions),
         "strangers": pairs(found.strangers),
     }
-
-
-def _day(time: datetime | None) -> date | None:
-    return None if time is None else time.date()

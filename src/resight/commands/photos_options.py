@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,6 +46,25 @@ ProblemsFile = Annotated[
     Path | None,
     typer.Option("--problems", metavar="FILE", help="Write all problems to this CSV file."),
 ]
+
+# How photos are divided.
+Share = Annotated[float, typer.Option(min=0.01, max=0.99, help="About how much of them asks.")]
+Until = Annotated[
+    datetime | None,
+    typer.Option(
+        metavar="DAY", formats=["%Y-%m-%d"], help="By date: the last of those that do not ask."
+    ),
+]
+Since = Annotated[
+    datetime | None,
+    typer.Option(metavar="DAY", formats=["%Y-%m-%d"], help="By date: the first that asks."),
+]
+Seed = Annotated[int, typer.Option(min=0, help="Of what is drawn.")]
+
+
+def day(time: datetime | None) -> date | None:
+    """The day that `Until` or `Since` names."""
+    return None if time is None else time.date()
 
 
 def gathered(

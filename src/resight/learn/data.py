@@ -1,4 +1,4 @@
-"""Photos held in memory as uint8, and loaders that cut batches from them at once."""
+"""Photos held as uint8, in memory or a mapped file, and loaders that cut batches at once."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from resight.errors import UnusablePhotos
+from resight.photos.store import fits_in_memory, scratch
 
 Augment = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 
@@ -86,7 +87,12 @@ class PhotoSet:
     def take(self, positions: Sequence[int] | np.ndarray | Tensor) -> PhotoSet:
         """Some of the photos, the same individuals to choose from."""
         at = torch.as_tensor(positions, dtype=torch.long)
-        return PhotoSet(self.pixels[at], self.labels[at], self.names)
+        shape = (len(at), *self.pixels.shape[1:])
+        if fits_in_memory(shape):
+            return PhotoSet(self.pixels[at], self.labels[at], self.names)
+        pixels = torch.from_numpy(scratch(shape))
+        torch.index_select(self.pixels, 0, at, out=pixels)
+        return PhotoSet(pixels, self.labels[at], self.names)
 
     def resized(self, size: tuple[int, int]) -> PhotoSet:
         """The same photos at another, smaller (height, width); itself where it is that."""

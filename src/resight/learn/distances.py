@@ -48,7 +48,7 @@ def pairwise_distance(embeddings: Tensor, kind: Distance = "squared") -> Tensor:
     """
     if kind not in DISTANCES:
         raise ValueError(f"distance is one of {DISTANCES}, not {kind!r}")
-    unit, _ = unit_rows(embeddings)
+    unit = unit_rows(embeddings)
     return between(unit, unit, kind)
 
 
@@ -63,10 +63,10 @@ def compared(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The anchors, and with their labels the columns they are compared with: themselves first."""
     _check(embeddings, labels)
-    unit, _ = unit_rows(embeddings)
+    unit = unit_rows(embeddings)
     if memory is None or not len(memory[0]):
         return unit, unit, labels
-    further, _ = unit_rows(memory[0].detach())
+    further = unit_rows(memory[0].detach())
     return unit, torch.cat([unit, further.to(unit.dtype)]), torch.cat([labels, memory[1]])
 
 

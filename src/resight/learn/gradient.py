@@ -1,42 +1,72 @@
 """A loss whose derivative by the distances is known: what it means for the embeddings.
 
 Where autograd would keep the matrix of distances and make two products of it, here one product
-is made, and hardly any where few distances count; kept is a gradient as large as the embeddings.
+is made, and none where few triplets count; kept is a gradient as large as the embeddings.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
-# Beyond this share of the distances a product of whole matrices is faster than a sparse one.
-_SPARSE_UP_TO = 1 / 6
+# Beyond this share of the distances a product of matrices is faster than going by triplets.
+_BY_TRIPLETS_UP_TO = 1 / 50
 
 
-def unit_rows(embeddings: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows (B, D) of unit length, in float32 or float64, and the lengths (B, 1) they had."""
-    wide = embeddings if embeddings.dtype == torch.float64 else embeddings.float()
-    lengths = torch.linalg.vector_norm(wide, dim=1, keepdim=True).clamp_min(1e-12)
-    return wide / lengths, lengths
+class Triplets(NamedTuple):
+    """A batch's triplets, S of each anchor, and how strongly each counts.
+
+    Attributes:
+        positive, negative: (S, B) columns; the positives stand in the batch.
+        slope: (S, B) the value's derivative by cos(anchor, negative), and minus that by
+            cos(anchor, positive).
+    """
+
+    positive: Tensor
+    negative: Tensor
+    slope: Tensor
 
 
-def attach(value: Tensor, embeddings: Tensor, by_cosine: Tensor, columns: Tensor) -> Tensor:
+def unit_rows(embeddings: Tensor) -> Tensor:
+    """Rows (B, D) of unit length, in float32 or float64."""
+    return wide(embeddings) / lengths_of(embeddings)
+
+
+def lengths_of(embeddings: Tensor) -> Tensor:
+    """The lengths (B, 1) of the rows, at least 1e-12, in float32 or float64."""
+    return torch.linalg.vector_norm(wide(embeddings), dim=1, keepdim=True).clamp_min(1e-12)
+
+
+def wide(embeddings: Tensor) -> Tensor:
+    """Half precision as float32."""
+    return embeddings.float() if embeddings.dtype.itemsize < 4 else embeddings
+
+
+def attach(
+    value: Tensor, embeddings: Tensor, by_cosine: Tensor | Triplets, columns: Tensor
+) -> Tensor:
     """A value with its gradient.
 
     Args:
         value: (), without a gradient.
         embeddings: (B, D), of any length.
-        by_cosine: W, the value's derivative by the cosines between rows and columns: (B, C); or
-            sparse (C, C), what belongs to columns of the batch standing in both triangles.
+        by_cosine: W, the value's derivative by the cosines between rows and columns, (B, C); or
+            what makes it up.
         columns: (C, D) unit vectors v, the first B those of the embeddings; the rest is constant.
     """
     if not (torch.is_grad_enabled() and embeddings.requires_grad):
         return value
     with torch.no_grad():
-        unit, lengths = unit_rows(embeddings)
-        pull = _pull(by_cosine, columns, len(unit))
+        unit = columns[: len(embeddings)]
+        if isinstance(by_cosine, Triplets):
+            pull = _pull_of_triplets(by_cosine, columns, len(unit))
+        else:
+            pull = _pull(by_cosine, columns, len(unit))
         # Only what is at a right angle to an embedding turns it.
-        gradient = pull.addcmul_(unit, (pull * unit).sum(1, keepdim=True), value=-1) / lengths
+        along = (pull * unit).sum(1, keepdim=True)
+        gradient = pull.addcmul_(unit, along, value=-1).div_(lengths_of(embeddings))
     result: Tensor = _Known.apply(embeddings, value, gradient)
     return result
 
@@ -55,10 +85,24 @@ class _Known(torch.autograd.Function):
 
 def _pull(by_cosine: Tensor, columns: Tensor, batch: int) -> Tensor:
     """The derivative by the unit vectors u of the batch: Wv + Wᵀu."""
-    if by_cosine.is_sparse:
-        if by_cosine._nnz() <= _SPARSE_UP_TO * batch * len(columns):
-            return torch.sparse.mm(by_cosine, columns)[:batch]
-        return by_cosine.to_dense()[:batch] @ columns
     within = by_cosine[:, :batch]
     pull = (within + within.T) @ columns[:batch]
     return pull if len(columns) == batch else pull.addmm_(by_cosine[:, batch:], columns[batch:])
+
+
+def _pull_of_triplets(some: Triplets, columns: Tensor, batch: int) -> Tensor:
+    """The same, from the triplets that make up W."""
+    if len(some.slope) > _BY_TRIPLETS_UP_TO * len(columns):
+        by_cosine = columns.new_zeros(batch, len(columns))
+        by_cosine.scatter_add_(1, some.negative.T, some.slope.T)
+        by_cosine.scatter_add_(1, some.positive.T, -some.slope.T)
+        return _pull(by_cosine, columns, batch)
+    pull = torch.zeros_like(columns)
+    for positive, negative, slope in zip(*some, strict=True):
+        by = slope[:, None]
+        turned = columns.index_select(0, negative).sub_(columns.index_select(0, positive))
+        pull[:batch].addcmul_(turned, by)
+        pushed = columns[:batch] * by
+        pull.index_add_(0, negative, pushed)
+        pull.index_add_(0, positive, pushed, alpha=-1)
+    return pull[:batch]

@@ -30,7 +30,7 @@ from resight.learn.distances import (
     compared,
     pairwise_distance,
 )
-from resight.learn.gradient import attach
+from resight.learn.gradient import Triplets, attach
 from resight.learn.mining import MINE, MININGS, Mining, Rows, rows_of
 from resight.learn.supcon import SupConLoss
 
@@ -123,15 +123,15 @@ class TripletLoss(nn.Module):
         Returns:
             A scalar, float32 or float64.
         """
-        unit, columns, column_labels = compared(embeddings, labels, memory)
         with torch.no_grad():
+            unit, columns, column_labels = compared(embeddings, labels, memory)
             rows = rows_of(unit, labels, columns, column_labels, SCALE[self.distance])
             add_up = self._every if self.mining == "all" else self._chosen
             value, by_cosine = add_up(rows, unit, len(columns))
         return attach(value, embeddings, by_cosine, columns)
 
-    def _chosen(self, rows: RowsOf, unit: Tensor, width: int) -> tuple[Tensor, Tensor]:
-        """The mean over the triplets that mining chose, and its sparse derivative."""
+    def _chosen(self, rows: RowsOf, unit: Tensor, width: int) -> tuple[Tensor, Triplets]:
+        """The mean over the triplets that mining chose, and what makes up its derivative."""
         parts = [
             [torch.stack(of) for of in zip(*MINE[self.mining](some), strict=True)]
             for _, some in rows
@@ -139,26 +139,12 @@ class TripletLoss(nn.Module):
         if not parts:  # nobody has a negative
             none = torch.empty(0, len(unit), dtype=torch.long, device=unit.device)
             parts = [[unit.new_empty(0, len(unit)), none, none]]
-        gap, positive, negative = (torch.cat(of, 1).flatten() for of in zip(*parts, strict=True))
+        gap, positive, negative = (torch.cat(of, 1) for of in zip(*parts, strict=True))
         value, slope = self._term(gap)
-        pulling = (value > 0).nonzero()[:, 0]
-        active = len(pulling)
-        self.mined = Mined((gap != -torch.inf).sum(), pulling.new_tensor(active))
-        anchor = pulling % len(unit)
-        positive, negative = positive.index_select(0, pulling), negative.index_select(0, pulling)
-        slope = slope.index_select(0, pulling) * (SCALE[self.distance] / max(1, active))
-        by_cosine = torch.sparse_coo_tensor(
-            torch.stack(
-                [
-                    torch.cat([anchor, anchor, positive, negative]),
-                    torch.cat([positive, negative, anchor, anchor]),
-                ]
-            ),
-            torch.cat([-slope, slope, -slope, slope]),
-            (width, width),
-            check_invariants=False,
-        )
-        return value.sum() / max(1, active), by_cosine
+        self.mined = Mined((gap != -torch.inf).sum(), value.count_nonzero())
+        count = self.mined.active.clamp(min=1).to(slope.dtype)
+        slope *= SCALE[self.distance] / count
+        return value.sum() / count, Triplets(positive, negative, slope)
 
     def _every(self, rows: RowsOf, unit: Tensor, width: int) -> tuple[Tensor, Tensor]:
         """The mean over all triplets above zero, and its derivative."""
@@ -175,7 +161,7 @@ class TripletLoss(nn.Module):
                 weights[part] += slope
                 weights[part].scatter_add_(1, positive[:, None], -slope.sum(1, keepdim=True))
         self.mined = Mined(terms, active)
-        count = active.clamp(min=1)
+        count = active.clamp(min=1).to(unit.dtype)
         return total / count, weights.mul_(SCALE[self.distance] / count)
 
     def _term(self, gap: Tensor) -> tuple[Tensor, Tensor]:
@@ -184,7 +170,7 @@ class TripletLoss(nn.Module):
             scaled = gap / self.softness
             return F.softplus(scaled), torch.sigmoid(scaled) / self.softness
         value = F.relu(gap + self.margin)
-        return value, (value > 0).to(gap.dtype)
+        return value, value.sign()
 
     def extra_repr(self) -> str:
         """What `print(loss)` shows."""
@@ -215,8 +201,8 @@ class ContrastiveLoss(nn.Module):
 
     def forward(self, embeddings: Tensor, labels: Tensor, memory: Memory | None = None) -> Tensor:
         """The loss of one batch: (B, D) embeddings and (B,) integer labels to a scalar."""
-        unit, columns, column_labels = compared(embeddings, labels, memory)
         with torch.no_grad():
+            unit, columns, column_labels = compared(embeddings, labels, memory)
             squared = between(unit, columns, "squared")
             same = labels[:, None] == column_labels
             positive = same.clone().fill_diagonal_(False)

@@ -19,7 +19,6 @@ Mining = Literal["semihard", "hard", "all", "easy-semihard", "easy-hard", "weigh
 MININGS: tuple[Mining, ...] = ("semihard", "hard", "all", "easy-semihard", "easy-hard", "weighted")
 
 _CELLS_IN_CACHE = 1 << 18  # 1 MB of float32: the second-level cache of one core
-_FOLD = 8
 
 # Of "weighted", as Wu et al. chose them, in Euclidean distance.
 _NEAREST, _FARTHEST = 0.5, 1.4
@@ -69,19 +68,14 @@ def own_columns(labels: Tensor) -> tuple[Tensor, Tensor]:
     label = labels.cpu().numpy()
     order = label.argsort(kind="stable")
     ordered = label[order]
-    first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    sizes = np.diff(first, append=len(label))
-    size, start = np.repeat(sizes, sizes)[:, None], np.repeat(first, sizes)
-    step = np.arange(max(2, sizes.max()))
-    rank = np.arange(len(label)) - start
-    own = np.empty((len(label), len(step)), np.int64)
-    own[order] = order[start[:, None] + (rank[:, None] + step) % size]
-    missing = np.empty(own.shape, bool)
-    missing[order] = step >= size
-    return (
-        torch.from_numpy(own).to(labels.device),
-        torch.from_numpy(missing[:, 1:]).to(labels.device),
-    )
+    first = ordered.searchsorted(label)
+    size = (ordered.searchsorted(label, "right") - first)[:, None]
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(label))
+    step = np.arange(max(2, size.max()))
+    own = order[first[:, None] + ((rank - first)[:, None] + step) % size]
+    missing = step[1:] >= size
+    return torch.from_numpy(own).to(labels.device), torch.from_numpy(missing).to(labels.device)
 
 
 def rows_of(
@@ -120,18 +114,15 @@ def rows_of(
 
 
 def lowest(cells: Tensor) -> tuple[Tensor, Tensor]:
-    """`cells.min(1)`: the least of each row of (r, C), and its column.
+    """`cells.min(1)`: the least of each row of (r, C), and its column; of equals, any.
 
-    On the CPU that spends most of its time on keeping the columns, so the rows are first folded
-    to an eighth of their width by `amin`, which keeps none.
+    On the CPU numpy finds the columns about ten times as fast as torch.
     """
-    if cells.device.type != "cpu" or cells.shape[1] % _FOLD:
+    if cells.device.type != "cpu":
         least, at = cells.min(1)
         return least, at
-    folded = cells.view(len(cells), _FOLD, -1)
-    least, lane = folded.amin(1).min(1)
-    candidates = folded.gather(2, lane[:, None, None].expand(-1, _FOLD, 1))[..., 0]
-    return least, candidates.argmin(1) * folded.shape[2] + lane
+    at = torch.from_numpy(cells.numpy().argmin(1))
+    return cells.gather(1, at[:, None])[:, 0], at
 
 
 def _hard(rows: Rows) -> Iterator[Slot]:

@@ -1,4 +1,4 @@
-"""The ways in: files, folders walked, a folder per individual; and decoding once, into memory."""
+"""The ways in: files, folders walked, a folder per individual; and decoding once."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from resight.photos.decode import Fit, Pixels
 from resight.photos.photo import Photo
 from resight.photos.readers import SUFFIXES as SUFFIXES
 from resight.photos.readers import may_be_photo
+from resight.photos.store import fits_in_memory, kept, key_of, scratch
 from resight.photos.stream import fitted_chunks
 
 
@@ -118,6 +119,9 @@ def load_pixels(
 ) -> tuple[Pixels, list[int], list[UnreadablePhoto]]:
     """Decode photos once, in threads, into one array that a training can draw from.
 
+    Where the array would pass a quarter of the machine's memory it is a mapped file in the user's
+    cache folder instead, which the next call on the same photos takes as it is.
+
     Args:
         photos: what to read; a photo's `box` is cut out.
         size: (height, width) of the pixels wanted.
@@ -134,26 +138,45 @@ def load_pixels(
 
     Raises:
         UnreadablePhoto: the first photo that cannot be read, with on_bad="raise".
+        ResightError: too many for the memory, and no room for the file either.
     """
-    pixels = np.empty((len(photos), channels, *size), np.uint8)
-    kept: list[int] = []
+    shape = (len(photos), channels, *size)
+    sources = [(photo.path, photo.box) for photo in photos]
+    read: list[int] = []
     unreadable: list[UnreadablePhoto] = []
-    for chunk in fitted_chunks(
-        ((photo.path, photo.box) for photo in photos),
-        size=size,
-        channels=channels,
-        fit=fit,
-        fill=fill,
-        threads=threads,
-        progress="Reading photos" if progress else None,
-        total=len(photos),
-    ):
-        if chunk.unreadable and on_bad == "raise":
-            raise chunk.unreadable[0]
-        pixels[len(kept) : len(kept) + len(chunk.index)] = chunk.pixels
-        kept += chunk.index.tolist()
-        unreadable += chunk.unreadable
-    return pixels[: len(kept)], kept, unreadable
+
+    def decode_into(pixels: Pixels) -> bool:
+        for chunk in fitted_chunks(
+            sources,
+            size=size,
+            channels=channels,
+            fit=fit,
+            fill=fill,
+            threads=threads,
+            progress="Reading photos" if progress else None,
+            total=len(photos),
+        ):
+            if chunk.unreadable and on_bad == "raise":
+                raise chunk.unreadable[0]
+            pixels[len(read) : len(read) + len(chunk.index)] = chunk.pixels
+            read.extend(chunk.index.tolist())
+            unreadable.extend(chunk.unreadable)
+        return not unreadable
+
+    try:
+        key = "" if fits_in_memory(shape) else key_of(sources, [*shape[1:], fit, fill])
+    except UnreadablePhoto:
+        if on_bad == "raise":
+            raise
+        key = ""
+    if key:
+        pixels = kept(key, shape, decode_into)
+    else:
+        pixels = scratch(shape)
+        decode_into(pixels)
+    if not read and not unreadable:  # from the file
+        read = list(range(len(photos)))
+    return np.asarray(pixels[: len(read)]), read, unreadable
 
 
 def _walk(folder: Path) -> Iterator[Path]:

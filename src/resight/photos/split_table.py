@@ -7,22 +7,9 @@ import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
+from resight.photos.columns import COLUMNS
 from resight.photos.photo import Photo
 from resight.photos.split import Split
-
-COLUMNS = (
-    "path",
-    "individual",
-    "encounter",
-    "date",
-    "side",
-    "box",
-    "place",
-    "observer",
-    "latitude",
-    "longitude",
-    "split",
-)
 
 
 def write_split(photos: Sequence[Photo], split: Split, out: str | Path) -> None:
