@@ -1,7 +1,10 @@
 # The review for a team, on a processor without GPU. docs/team.md says how to run it.
 #
+# The folder of the volume has to hold a catalogue, or the review says that there is none:
+#
 #     docker build -t resight .
-#     docker run -p 127.0.0.1:8765:8765 -v whales:/data resight
+#     docker run --rm -v /srv/whales:/data resight enrol catalogue.db Luna photos/luna --model whales.onnx
+#     docker run -p 127.0.0.1:8765:8765 -v /srv/whales:/data resight
 
 FROM python:3.11-slim AS build
 WORKDIR /src
@@ -10,7 +13,7 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY src ./src
 COPY tutorials ./tutorials
 RUN python -m venv /opt/resight \
-    && /opt/resight/bin/pip install -c constraints.txt '.[review,postgres]' \
+    && /opt/resight/bin/pip install -c constraints.txt '.[review,postgres,sound]' \
     && /opt/resight/bin/python -m compileall -q /opt/resight/lib
 
 FROM python:3.11-slim

@@ -33,12 +33,18 @@ def loss_named(name: str) -> nn.Module:
 
 
 class Watch(Callback):
-    """Writes down every step: the loss, and the gradients of network and loss."""
+    """Writes down every step: whom it shows, the loss, the gradients of network and loss."""
 
     order = 12
 
     def before_fit(self) -> None:
         self.seen: list[dict[str, Any]] = []
+        self.shown: list[list[int]] = []
+
+    def before_batch(self) -> None:
+        # What goes through this process's network, before anything is gathered.
+        if self.learn.training:
+            self.shown.append(self.learn.y.tolist())
 
     def after_backward(self) -> None:
         network, loss = get_model(self.learn.model), self.learn.loss_func
@@ -70,7 +76,8 @@ def steps(name: str, path: Path) -> dict[str, Any]:
         learn.fit(1, 1e-4, cbs=[watch, Resume(path / f"{name}.state", keep=True)])
     kinds = sorted({type(module).__name__ for module in learn.model.modules()})
     state = {k: v.clone() for k, v in learn.model.state_dict().items()}
-    return {"steps": watch.seen, "figures": learn.figures, "kinds": kinds, "state": state}
+    seen = {"steps": watch.seen, "shown": watch.shown, "figures": learn.figures}
+    return {**seen, "kinds": kinds, "state": state}
 
 
 if __name__ == "__main__":

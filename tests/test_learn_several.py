@@ -109,6 +109,16 @@ def test_steps_are_those_of_one_process(
     alone = several.steps(name, tmp_path)
     assert len(alone["steps"]) >= 3
     assert any(float(step["loss"]) > 0.01 for step in alone["steps"])
+    # Each part's largest gradient is far above the 1e-5, or two zeros would be compared.
+    for what in alone["steps"][0].keys() - {"loss"}:
+        assert max(float(step[what].abs().max()) for step in alone["steps"]) > 1e-3, (name, what)
+    # Each process has some of the individuals, and both together are the one process's batch.
+    for whole, *parts in zip(alone["shown"], *(one[name]["shown"] for one in of_two), strict=True):
+        assert [who for part in parts for who in part] == whole
+        first, second = map(set, parts)
+        assert first
+        assert second
+        assert not first & second
     for one in of_two:
         seen = one[name]
         assert len(seen["steps"]) == len(alone["steps"])

@@ -6,11 +6,14 @@ import subprocess
 import sys
 import tarfile
 import tomllib
+import urllib.request
 import venv
 import zipfile
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
+from PIL import Image
 
 from command_line import resight
 
@@ -131,7 +134,9 @@ def test_the_tutorials_are_laid_out_and_never_overwritten(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_the_wheel_runs_where_nothing_else_is(built: Path, tmp_path: Path) -> None:
+def test_the_wheel_runs_where_nothing_else_is(
+    built: Path, tiny_model: Path, tmp_path: Path
+) -> None:
     """In an environment of its own, on the libraries of this one, and far from the sources."""
     place = tmp_path / "venv"
     venv.create(place, with_pip=True)
@@ -141,7 +146,7 @@ def test_the_wheel_runs_where_nothing_else_is(built: Path, tmp_path: Path) -> No
 
     def run(*words: str | Path) -> str:
         ran = subprocess.run(
-            words, cwd=tmp_path, env=clean, capture_output=True, text=True, timeout=300
+            words, cwd=tmp_path, env=clean, capture_output=True, text=True, timeout=900
         )
         assert ran.returncode == 0, ran.stdout + ran.stderr
         return ran.stdout
@@ -158,11 +163,22 @@ def test_the_wheel_runs_where_nothing_else_is(built: Path, tmp_path: Path) -> No
     assert "Resight" in run(program, "doctor")
     run(program, "tutorial", "--out", "tutorials")
     assert len(list((tmp_path / "tutorials").glob("*.ipynb"))) == len(kept_files("tutorials"))
-    script = (
-        "from resight.web.app import templates, assets_version\n"
-        "templates().get_template('queue.html'); print(len(assets_version()))\n"
-        "from resight.catalogue.store import create_store\n"
-        "from pathlib import Path\n"
-        "create_store('c.db', model_id='m', card='{}', model_path=Path('m').absolute()).close()\n"
-    )
-    assert run(python, "-c", script) == "10\n"
+    photo = tmp_path / "luna.png"
+    Image.effect_noise((60, 60), 50).save(photo)
+    run(program, "enrol", "c.db", "Luna", photo, "--model", tiny_model)
+    assert "Luna" in run(program, "identify", "c.db", photo)
+    words = [program, "review", "c.db", "--port", "0", "--no-open"]
+    serving = subprocess.Popen(words, cwd=tmp_path, env=clean, stdout=subprocess.PIPE, text=True)
+    try:
+        assert serving.stdout is not None
+        address = serving.stdout.readline().split()[-1]
+        with urllib.request.urlopen(address, timeout=120) as page:
+            shown = page.read().decode()
+        looks = re.search(r'href="([^"]+resight\.css[^"]*)"', shown)
+        assert looks is not None
+        with urllib.request.urlopen(urljoin(address, looks[1]), timeout=120) as sheet:
+            style = HOUSE / "src/resight/web/static/resight.css"
+            assert sheet.read() == style.read_bytes()
+    finally:
+        serving.terminate()
+        serving.wait(60)

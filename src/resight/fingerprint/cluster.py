@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -64,7 +65,7 @@ def on_ray(
             _Worker,
             batch_size=None,
             batch_format="pyarrow",
-            concurrency=min(count, len(listing)),
+            compute=ray.data.ActorPoolStrategy(size=min(count, len(listing))),
             num_cpus=1,
             fn_constructor_kwargs={"shared": shared, "run": held.next_run},
         )
@@ -114,6 +115,7 @@ def _connected(address: str) -> Iterator[Any]:
     try:
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)
         yield ray
     finally:
         ray.shutdown()
