@@ -2,7 +2,11 @@
 
 import base64
 import shutil
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +126,7 @@ def test_from_dropping_photos_to_an_exported_history(page: Any, served: tuple[st
 def test_a_key_for_each_photo_where_the_first_candidate_is_right(
     page: Any, served: tuple[str, Path]
 ) -> None:
-    count = 20
+    count = 100
     with Catalogue.open(served[1]) as catalogue:
         catalogue.junk([photo.path for photo in catalogue.unnamed()])
         vectors, names, _ = catalogue.vectors()
@@ -212,6 +216,64 @@ def test_a_reload_loses_no_decision(page: Any, served: tuple[str, Path]) -> None
     page.wrong.clear()
 
 
+def test_a_killed_server_and_a_closed_page_lose_no_decision(
+    chrome: Any, filled_herd: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(filled_herd, tmp_path, dirs_exist_ok=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    with reviewing(tmp_path / "herd.db", port) as server:
+        page = browser.new_page(chrome, address)
+        page.goto("/")
+        waiting(page, 4)
+        answered(page)
+        page.keyboard.press("Enter")
+        waiting(page, 3)  # acknowledged
+        answered(page)
+        page.wait_for_timeout(400)
+        server.kill()
+        server.wait(20)
+    decided = [page.locator("#query-image").get_attribute("data-photo")]
+    page.keyboard.press("l")
+    page.get_by_text("not saved yet").wait_for()
+    page.wait_for_function(
+        "(was) => document.querySelector('#query-image').dataset.photo !== was", arg=decided[0]
+    )
+    decided.append(page.locator("#query-image").get_attribute("data-photo"))
+    page.keyboard.press("j")
+    page.get_by_text("2 decisions not saved yet").wait_for()
+    page.close()  # nobody asks whether it may
+    with reviewing(tmp_path / "herd.db", port):
+        page = page.context.new_page()
+        page.goto("/")  # at once: what was left a moment ago is taken up all the same
+        page.get_by_text("1 photo as junk").wait_for(timeout=20_000)
+        waiting(page, 2)
+        page.context.close()
+    with Catalogue.open(tmp_path / "herd.db") as catalogue:
+        assert [one.what for one in catalogue.decisions()][-3:] == ["same", "later", "junk"]
+        for photo, what in zip(map(int, decided), ("later", "junk"), strict=True):
+            assert [one.what for one in catalogue.decisions(photo)] == [what]
+        assert catalogue.check().sound
+
+
+@contextmanager
+def reviewing(place: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+    """`resight review` as a process of its own, that answers."""
+    words = [sys.executable, "-m", "resight.cli", "review", str(place), "--no-open"]
+    process = subprocess.Popen(
+        [*words, "--port", str(port), "--who", "Ada"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert "http" in process.stdout.readline()
+        yield process
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
 def test_an_encounter_with_mouse_and_undo(page: Any, served: tuple[str, Path]) -> None:
     folder = served[1].parent
     with Catalogue.open(served[1]) as catalogue:
@@ -255,11 +317,13 @@ def test_every_page_can_be_read_and_used_by_all(
         ("/groups", "groups"),
         ("/history", "history"),
         ("/api", "api"),
+        ("/nowhere", "error"),
     ):
         page.goto(path)
         page.wait_for_selector("#candidates img" if path == "/" else "main :not([aria-busy=true])")
         page.wait_for_timeout(250)
         browser.shot(page, f"{name}-{scheme}")
+        assert browser.serious(page) == [], path
         assert page.evaluate(browser.UNNAMED) == [], path
         assert page.evaluate(browser.FAINT) == [], path
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
@@ -269,7 +333,15 @@ def test_every_page_can_be_read_and_used_by_all(
         answered(page)
         browser.shot(page, f"queue-{width}-{scheme}")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        nav = page.locator(".top nav")
+        assert nav.evaluate("(one) => one.scrollWidth <= one.clientWidth"), "a page is hidden"
         same = page.locator('[data-do="same"]').bounding_box()
         assert same["y"] + same["height"] <= high
-    assert not page.wrong
+    for key, dialog in (("?", "help"), ("n", "new")):
+        page.keyboard.press(key)
+        page.locator(f"#{dialog}-dialog").wait_for()
+        browser.shot(page, f"{dialog}-{scheme}")
+        assert browser.serious(page) == [], dialog
+        page.keyboard.press("Escape")
+    assert not [words for words in page.wrong if "404" not in words]
     page.context.close()

@@ -2,9 +2,12 @@
 
 import io
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 
+import hypothesis
+import hypothesis.strategies as st
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
@@ -191,6 +194,59 @@ def test_what_is_no_photo_is_refused_in_words_and_leaves_nothing(
     (no,) = came["refused"]
     assert why in no["reason"]
     assert [path.name for path in review.desk.uploads.iterdir()] == ["good.png"]
+
+
+def swollen() -> bytes:
+    """A PNG of 64 KB with a comment in it that would be 64 MB."""
+    file = io.BytesIO(reviews.photo_bytes(1))
+    kept = file.read()
+    data = b"Comment\0\0" + zlib.compress(bytes(64 << 20), 9)
+    sum_ = struct.pack(">I", zlib.crc32(b"zTXt" + data))
+    return kept[:33] + struct.pack(">I", len(data)) + b"zTXt" + data + sum_ + kept[33:]
+
+
+@hypothesis.settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
+@hypothesis.given(
+    kind=st.sampled_from(["png", "jpeg", "gif", "webp", "tiff", "bmp", "ppm", "ico"]),
+    places=st.lists(st.floats(0, 0.999), max_size=12),
+    values=st.binary(min_size=12, max_size=12),
+    kept=st.floats(0.02, 1),
+)
+def test_no_damaged_picture_brings_it_down(
+    review: Review, kind: str, places: list[float], values: bytes, kept: float
+) -> None:
+    """Whatever comes is taken or refused in words; then it can be seen, or there is nothing."""
+    content = bytearray(reviews.photo_bytes(2, kind=kind))
+    for place, value in zip(places, values, strict=False):
+        content[int(place * len(content))] = value
+    sent = ("a." + kind, bytes(content[: int(kept * len(content))]))
+    came = review.send(sent)
+    assert len(came["refused"]) + came["added"] + came["already"] == 1
+    for one in came["refused"]:
+        assert one["reason"]
+        assert str(review.folder) not in one["reason"]
+    answer = review.client.post("/api/ask/photo", files={"file": sent})
+    assert answer.status_code == (400 if came["refused"] else 200)
+    if came["added"]:
+        photo = max(one.photos[0].id for one in review.catalogue.waiting(999))
+        assert review.client.get(f"/pictures/{photo}/320").status_code == 200
+
+
+def test_a_comment_that_swells_takes_no_memory(review: Review) -> None:
+    content = swollen()
+    assert len(content) < 200_000
+    tracemalloc.start()
+    came = review.send(("swollen.png", content))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert came["added"] + len(came["refused"]) == 1
+    assert most < 32 << 20
 
 
 def test_too_much_is_refused(review: Review, monkeypatch: pytest.MonkeyPatch) -> None:

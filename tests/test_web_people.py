@@ -3,6 +3,7 @@
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -98,6 +99,47 @@ def test_two_servers_on_one_catalogue(review: Review) -> None:
         review.post("/api/decisions", _said(photo, "same", "Luna"))
         response = client.post("/api/decisions", json=_said(photo, "same", "Ferro"))
         assert response.status_code == 409
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_of_two_servers_at_the_same_moment_one_decides(
+    engine: str, filled_herd: Path, tmp_path: Path, tiny_rgb_model: Path, request: Any
+) -> None:
+    """Each reviewer runs a server of their own: neither knows what the other has lent."""
+    place = request.getfixturevalue("postgres") if engine == "postgresql" else tmp_path / "two.db"
+    shutil.copytree(filled_herd / "in", tmp_path / "in")
+    reviews.fill(str(place), tmp_path / "in", tiny_rgb_model)
+    names = ["Luna", "Ferro"]
+    with (
+        reviews.open_review(str(place), tmp_path / "a") as ada,
+        reviews.open_review(str(place), tmp_path / "b") as bob,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        for client in (ada, bob):
+            reviews.at_the_page(client)
+        bob.post("/api/me", json={"name": "Bob"})
+        for _ in range(4):
+            waits = [one.get("/api/queue?count=1").json() for one in (ada, bob)]
+            photo, same = (one["items"][0]["photos"][0] for one in waits)
+            assert photo == same
+            together = Barrier(2)
+
+            def decide(client: TestClient, name: str, photo: Any, together: Barrier) -> int:
+                together.wait()
+                response = client.post("/api/decisions", json=_said(photo, "same", name))
+                return int(response.status_code)
+
+            asked = [
+                pool.submit(decide, client, name, photo, together)
+                for client, name in zip((ada, bob), names, strict=True)
+            ]
+            codes = [one.result() for one in asked]
+            assert sorted(codes) == [200, 409]
+            book = ada.app.state.desk.catalogue  # type: ignore[attr-defined]
+            (kept,) = [one for one in book.decisions(photo["id"]) if one.what == "same"]
+            won = codes.index(200)
+            assert (kept.who, kept.individual) == (("Ada", "Bob")[won], names[won])
+        assert ada.get("/api/queue?count=0").json()["waiting"] == 0
 
 
 def test_on_postgresql(

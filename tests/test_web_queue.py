@@ -106,7 +106,12 @@ def test_an_encounter_is_one_decision_or_several(review: Review) -> None:
 
 def test_a_decision_that_came_twice_is_one(review: Review) -> None:
     photo = first(review)
-    for what, more in (("same", {"individual": "Luna"}), ("junk", {})):
+    for what, more in (
+        ("same", {"individual": "Luna"}),
+        ("junk", {}),
+        ("not the same", {"individual": "Luna"}),
+        ("later", {}),
+    ):
         decision = said(what, photo, **more)
         one = review.post("/api/decisions", decision)
         again = review.post("/api/decisions", decision)

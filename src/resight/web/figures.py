@@ -30,11 +30,11 @@ def cards_of(kept: Kept) -> list[tuple[str, str]]:
     cards = []
     for name, what in (("single", "a photo alone"), ("encounter", "an encounter's together")):
         if found := figures.get(name):
-            cards.append((f"{found['right']['value']:.1%}", f"answered right, {what}"))
+            cards.append((f"{100 * found['right']['value']:.1f} %", f"answered right, {what}"))
     if found := figures.get("answer"):
         cards.append((f"{100 * found['error']:.1f} %", "by so much probabilities miss the truth"))
     if found := figures.get("set 95%"):
-        cards.append((f"{found['coverage']:.1%}", "of the sets of 95 % hold the truth"))
+        cards.append((f"{100 * found['coverage']:.1f} %", "of the sets of 95 % hold the truth"))
     return cards
 
 

@@ -77,7 +77,7 @@ def decide(desk: OfDesk, who: OfWho, said: Decision) -> Decided:
     try:
         done = _decide(desk, who, said)
     except DecidedMeanwhile:
-        if not _is_so(desk, said):
+        if not _is_so(desk, who, said):
             raise
         done = Done(None, "nothing to do: it is so already")
     now = {one.id: one.last_word for one in desk.catalogue.shown(said.photos)}
@@ -144,12 +144,21 @@ def _decide(desk: Desk, who: str, said: Decision) -> Done:
     )
 
 
-def _is_so(desk: Desk, said: Decision) -> bool:
+def _is_so(desk: Desk, who: str, said: Decision) -> bool:
     """Whether what is said is so already: a decision that was sent twice, by a bad line."""
     shown = desk.catalogue.shown(said.photos)
     if said.what in ("same", "new"):
         return all(one.individual == said.individual and one.state == "in" for one in shown)
-    return said.what == "junk" and all(one.state == "junk" for one in shown)
+    if said.what == "junk":
+        return all(one.state == "junk" for one in shown)
+    # These may be said again; only the same person's last word on each is the same saying.
+    for photo in said.photos:
+        last = desk.catalogue.decisions(photo)[-1]
+        if (last.who, last.what, last.individual) != (who, said.what, said.individual):
+            return False
+        if last.undone:
+            return False
+    return True
 
 
 def _numbers(text: str) -> list[int]:

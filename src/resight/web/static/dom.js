@@ -25,6 +25,10 @@ export function day(text) {
   return new Date(text).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
 }
 
+// What an answer's figures rest on; without a calibration they are distances, and no probabilities.
+export const basis = (answer) => answer.calibrated || !answer.candidates.length ? [answer.basis]
+  : ["Distances go from 0, alike, to 2. ", make("a", { href: "/quality" }, "Calibrate"), " to have probabilities."];
+
 // A word at the foot of the page; with an action, it stays a little longer.
 export function toast(words, { action, onaction, kind = "", seconds } = {}) {
   const box = make(`div.toast${kind ? "." + kind : ""}`, {}, make("span", {}, words));

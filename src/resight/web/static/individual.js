@@ -45,8 +45,7 @@ if (dated.length) {
 }
 if (placed.length) {
   $("#where").hidden = false;
-  const spots = new Set(placed.map((one) => `${one.latitude},${one.longitude}`)).size;
-  $("#where-words").textContent = counted(spots, "place");
+  $("#where-words").textContent = counted(placed.length, "encounter");
   const map = new Places($("#places"), placed, point);
   call("/api/places").then((others) => map.among(others)).catch(() => { /* its own are enough */ });
 }

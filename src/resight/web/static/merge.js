@@ -1,6 +1,6 @@
 // Who may be the same individual: both side by side, and one key to make them one.
 import { call, pictureOf, post } from "./api.js";
-import { $, $$, busy, counted, day, make, toast } from "./dom.js";
+import { $, $$, basis, busy, counted, day, make, toast } from "./dom.js";
 import { Lines } from "./lines.js";
 import { thenSay, undo } from "./said.js";
 import { Zoom } from "./zoom.js";
@@ -88,9 +88,9 @@ async function load() {
     show();
     return;
   }
-  const { candidates, basis, left_out: out, calibrated } = like.answer;
+  const { candidates, left_out: out, calibrated } = like.answer;
   $("#answer-words").textContent = candidates.length ? `Who is most like ${name}` : `Nobody is like ${name}`;
-  $("#answer-basis").textContent = [basis, out.length ? `Said to be not the same: ${out.join(", ")}.` : ""].filter(Boolean).join(" ");
+  $("#answer-basis").replaceChildren(...basis(like.answer), out.length ? ` Said to be not the same: ${out.join(", ")}.` : "");
   $("#candidates").replaceChildren(...candidates.map((one, place) => make("li", { id: `candidate-${place}`, role: "option", onclick: () => choose(place) },
     make("span.face-photo", {}, one.photos[0] ? make("img", { src: pictureOf(one.photos[0], 160), alt: "" }) : null),
     make("span.who", {}, one.individual),

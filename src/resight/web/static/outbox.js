@@ -1,5 +1,5 @@
 // Decisions on their way: one after the other, kept until the catalogue has them. A crash, a reload
-// or a line that is down loses none: what is left is sent by the next page that opens.
+// or a line that is down loses none: what is left behind is sent by whichever page is open next.
 import { Failure, post } from "./api.js";
 
 const PREFIX = "resight-decision:";
@@ -12,10 +12,10 @@ export const pending = () => waiting.length;
 
 // Send a decision; gives what the catalogue says of it, or throws its refusal.
 export function send(decision) {
-  const key = `${PREFIX}${crypto.getRandomValues(new Uint32Array(3)).join("-")}`;
-  keep(key, decision);
+  const one = { key: `${PREFIX}${crypto.getRandomValues(new Uint32Array(3)).join("-")}`, made: Date.now(), decision };
+  keep(one);
   return new Promise((resolve, reject) => {
-    waiting.push({ key, decision, resolve, reject });
+    waiting.push({ ...one, resolve, reject });
     onchange();
     sending ??= deliver();
   });
@@ -24,18 +24,18 @@ export function send(decision) {
 // When all that is on its way has arrived.
 export const arrived = async () => { if (sending) await sending; };
 
-// What a page that is gone has left behind, and nobody is sending.
+// What a page that is gone has left behind, and nobody is sending; in the order it was said.
 export function leftBehind() {
   const found = [];
   try {
     for (const key of Object.keys(localStorage).filter((one) => one.startsWith(PREFIX))) {
-      const { at, decision } = JSON.parse(localStorage.getItem(key));
-      if (Date.now() - at < 5000) continue;
+      const one = JSON.parse(localStorage.getItem(key));
+      if (Date.now() - one.at < 5000) continue;
       localStorage.removeItem(key);
-      found.push(decision);
+      found.push(one);
     }
   } catch { /* no storage */ }
-  return found;
+  return found.sort((one, other) => one.made - other.made).map((one) => one.decision);
 }
 
 async function deliver() {
@@ -50,7 +50,6 @@ async function deliver() {
         finish(key);
         reject(error);
       } else {
-        keep(key, decision); // still ours: nobody else shall take it for left behind
         onchange(error);
         await new Promise((go) => setTimeout(go, 1500));
       }
@@ -65,8 +64,11 @@ function finish(key) {
   onchange();
 }
 
-function keep(key, decision) {
-  try { localStorage.setItem(key, JSON.stringify({ at: Date.now(), decision })); } catch { /* no storage */ }
+function keep({ key, made, decision }) {
+  try { localStorage.setItem(key, JSON.stringify({ at: Date.now(), made, decision })); } catch { /* no storage */ }
 }
+
+// They are still ours: nobody else shall take them for left behind.
+setInterval(() => { waiting.forEach(keep); }, 1500);
 
 addEventListener("beforeunload", (event) => { if (waiting.length) event.preventDefault(); });

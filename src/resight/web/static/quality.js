@@ -74,8 +74,8 @@ async function gaps() {
   const box = $("#gaps");
   try {
     const found = await call("/api/quality/gaps");
-    $("#since").textContent = found.decisions ? `Since then ${counted(found.decisions, "decision")}${found.named > 0 ? `, ${counted(found.named, "more named photo")}` : ""}.` : "";
-    if (!$(".cards") && !found.decisions) $("#since").textContent = "";
+    const since = $("#since");
+    since.textContent = found.decisions && since.dataset.calibrated === "yes" ? `Since then ${counted(found.decisions, "decision")}${found.named > 0 ? `, ${counted(found.named, "more named photo")}` : ""}.` : "";
     const all = [
       gap(found.one_photo, "have one photo only. A second one, from another day, helps most.", found.one_photo_names, found.one_photo),
       gap(found.one_encounter, "have photos of one encounter only: seen once, in one light and one pose.", found.one_encounter_names, found.one_encounter),

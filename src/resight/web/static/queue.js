@@ -1,7 +1,7 @@
 // The queue: the photo, who it may be, and one key for each decision. The next photo and its answer
 // are fetched beforehand, so that it is there at once.
 import { call, pictureOf, post } from "./api.js";
-import { $, $$, busy, counted, day, make, toast } from "./dom.js";
+import { $, $$, basis, busy, counted, day, make, toast } from "./dom.js";
 import { takePhotos } from "./drop.js";
 import { Lines } from "./lines.js";
 import * as outbox from "./outbox.js";
@@ -44,7 +44,7 @@ function showQuery(item) {
   const many = item.photos.length > 1;
   $("#query-title").textContent = many && !item.alone
     ? `Who is this? ${counted(item.photos.length, "photo")}` : "Who is this?";
-  $("#query-facts").textContent = facts(photo, item.put_off && "put off before");
+  tellFacts($("#query-facts"), facts(photo, item.put_off && "put off before"));
   look($("#query-image"), photo, `Query: ${photo.file}`);
   hear($("#query-sound"), photo);
   const strip = $("#query-strip");
@@ -61,10 +61,8 @@ function showAnswer(item) {
   $("#answer-words").textContent = item.failed ?? answer?.words ?? "Looking …";
   $("#answer-words").classList.toggle("bad", Boolean(item.failed));
   $("#answer-set").replaceChildren(...(answer?.set_words ? [make("span.inside", { "aria-hidden": "true" }, "● "), answer.set_words] : []));
-  $("#answer-basis").textContent = [
-    answer?.basis,
-    answer?.left_out.length ? `Not offered, since somebody said so: ${answer.left_out.join(", ")}.` : "",
-  ].filter(Boolean).join(" ");
+  $("#answer-basis").replaceChildren(...(answer ? basis(answer) : []),
+    answer?.left_out.length ? ` Not offered, since somebody said so: ${answer.left_out.join(", ")}.` : "");
   list.replaceChildren(...(answer?.candidates ?? []).map(row));
   chosen = Math.min(chosen, Math.max(0, (answer?.candidates.length ?? 0) - 1));
   showCandidate();
@@ -79,7 +77,7 @@ function row(one, place) {
     make("span.who", { title: name }, name,
       one.in_set ? make("span.inside", { title: "Among those who hold the truth in 95 of 100 cases" }, " ●") : null),
     make("span.sure", {}, one.percent || (one.distance === null ? "" : one.distance.toFixed(2))),
-    make("span.how", {}, one.words || (one.distance === null ? "nobody who is here" : "distance, from 0 to 2")));
+    make("span.how", {}, one.words || (one.distance === null ? "nobody who is here" : "distance")));
   if (one.probability !== null) {
     const bar = make("i");
     bar.style.width = `${Math.max(1, 100 * one.probability)}%`;
@@ -102,9 +100,9 @@ function showCandidate() {
   photoOf = Math.min(photoOf, Math.max(0, photos.length - 1));
   const photo = photos[photoOf];
   $("#candidate-title").textContent = one ? one.individual ?? "Somebody new" : "";
-  $("#candidate-facts").textContent = photo
+  tellFacts($("#candidate-facts"), photo
     ? facts(photo, side && photo.side && photo.side !== side ? "another side" : "")
-    : one?.words ?? "";
+    : one?.words ?? "");
   $("#candidate-image").hidden = !photo;
   $("#candidate-none").hidden = Boolean(photo);
   $("#candidate-none").textContent = one
@@ -128,6 +126,11 @@ const bestFirst = (photos, side) => photos.toSorted((a, b) => (b.side === side) 
 
 function facts(photo, more) {
   return [photo.side, day(photo.taken_at), photo.place, photo.encounter, more, photo.file].filter(Boolean).join(" · ");
+}
+
+// Where there is no room for all of it, hovering shows it.
+function tellFacts(home, words) {
+  home.textContent = home.title = words;
 }
 
 function thumb(photo, isCurrent, onclick) {
@@ -456,10 +459,14 @@ outbox.whenChanged((error) => {
   if (slow) chip.textContent = `${counted(outbox.pending(), "decision")} not saved yet: ${error.message}`;
 });
 takePhotos(() => fill());
-for (const decision of outbox.leftBehind()) {
-  decision.photos.forEach((photo) => underWay.add(photo));
-  deliver(decision, null);
+function takeUp() {
+  for (const decision of outbox.leftBehind()) {
+    decision.photos.forEach((photo) => underWay.add(photo));
+    deliver(decision, null);
+  }
 }
+takeUp();
+setInterval(takeUp, 2000);
 setInterval(() => { if (items.length && !document.hidden) fill(Math.max(0, AHEAD - items.length)); }, 30000);
 setInterval(() => { if (!items.length && !document.hidden) fill(AHEAD); }, 3000);
 addEventListener("pagehide", () => { call("/api/queue?count=0&have=", { keepalive: true }).catch(() => {}); });
