@@ -99,10 +99,10 @@ def kept(key: str, shape: tuple[int, ...], fill: Callable[[Pixels], bool]) -> Pi
     whole = _folder() / f"{key}.npy"
     with suppress(OSError, ValueError):  # there is none, or it is not what it should be
         np.lib.format.open_memmap(whole, mode="r")  # fails where it is cut off; "r+" would fill it
-        pixels = np.lib.format.open_memmap(whole, mode="r+")
-        if pixels.shape == shape and pixels.dtype == np.uint8:
+        there = np.lib.format.open_memmap(whole, mode="r+")
+        if there.shape == shape and there.dtype == np.uint8:
             os.utime(whole)
-            return pixels
+            return there
     path = _part(key)
     try:
         pixels = _mapped(path, shape)
