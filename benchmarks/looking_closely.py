@@ -103,7 +103,8 @@ def known_worth(
         cells = vectors[::10] @ vectors.T
         cells[names[::10, None] == names[None]] = -1
         return Fusion.guess(cells.max(1))
-    first, second, same = labelled_pairs(vectors, names, ask=unseen)
+    met = data.encounters(catalogue)
+    first, second, same = labelled_pairs(vectors, names, met, ask=unseen)
     scores = np.array(
         [
             match_scores(

@@ -10,7 +10,7 @@ import csv
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +47,7 @@ class PhotoData:
             training never saw; "beside" are only in galleries.
         size: height and width in pixels that the network sees.
         chosen_by: how "watch" was taken, in words.
+        days: n dates, "" where none is known: photos of one individual and day are near-copies.
     """
 
     name: str
@@ -55,6 +56,11 @@ class PhotoData:
     part: NDArray[np.str_]
     size: tuple[int, int]
     chosen_by: str
+    days: list[str] = field(default_factory=list)
+
+    def encounters(self, positions: NDArray[np.int64]) -> list[str | None] | None:
+        """The days of some photos, None where unknown; None for a set without."""
+        return [self.days[i] or None for i in positions.tolist()] if self.days else None
 
     def at(self, *parts: str) -> NDArray[np.int64]:
         """Positions of the photos of these parts."""
@@ -66,12 +72,13 @@ def holstein() -> PhotoData | None:
     root = DATA / "holstein"
     if not root.is_dir():
         return None
-    paths, labels, parts = [], [], []
+    paths, labels, parts, days = [], [], [], []
     with (root / "days.csv").open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             date = row["date"]
             paths.append(root / row["path"])
             labels.append(row["identity"])
+            days.append(date)
             if not date or "2025-04-03" < date < "2025-04-14":
                 parts.append("beside")
             elif date <= "2025-04-03":
@@ -82,13 +89,14 @@ def holstein() -> PhotoData | None:
         for path in find_photos(root / part):
             paths.append(path)
             labels.append(f"open {path.parent.name}")
+            days.append("")
             parts.append(part)
     names, roles = np.array(labels), np.array(parts, "<U12")
     early = np.unique(names[roles == "fit"])
     apart = np.random.default_rng(0).permutation(early)[:12]
     roles[(roles == "fit") & np.isin(names, apart)] = "apart"
     words = "trained to 1 April but for 12 cows, watched on 2 and 3 April"
-    return PhotoData("holstein", paths, names, roles, (240, 144), words)
+    return PhotoData("holstein", paths, names, roles, (240, 144), words, days)
 
 
 def right_whale() -> PhotoData | None:
