@@ -30,8 +30,8 @@ def fold_batchnorm(net: nn.Module, example: Tensor) -> int:
 
     With the statistics that it came with, a pretrained body computes the same with fewer passes
     over memory, in training too (docs/learning.md). Weights, gains and biases stay parameters of
-    their own (`plain`, `gain`, `bias`): multiplied together, channels whose weights differ a
-    hundredfold would all be moved by the same step, and little is learned. `settle_gains`
+    their own (`plain`, `gain`, `bias`): multiplied together, channels whose weights differ in
+    size would all be moved by the same step, and little is learned. `settle_gains`
     multiplies them for good.
 
     Convolution and normalisation are taken for neighbours when a module names them one after the

@@ -55,8 +55,11 @@ def train_one(
         seed, path: as for `reid_learner`.
         progress: tell what is done.
     """
-    train_it = _tuned if plan.fine_tune else _from_scratch
-    return train_it(train, valid, plan, state, networks, seed, path, progress)
+    options: dict[str, Any] = {"seed": seed, "path": path}
+    if plan.fine_tune:
+        budget = (plan.budget or BUDGET) / networks
+        return _tuned(train, valid, plan, state, budget, progress, options)
+    return _from_scratch(train, valid, plan, state, progress, options)
 
 
 def _tuned(
@@ -64,20 +67,18 @@ def _tuned(
     valid: PhotoSet,
     plan: Plan,
     state: Path,
-    networks: int,
-    seed: int,
-    path: Path,
+    budget: float,
     progress: bool,
+    options: dict[str, Any],
 ) -> tuple[ReidLearner, Plan]:
     """A pretrained body, trained further."""
     loss = None if plan.loss == "arcface" else loss_named(plan.loss, len(train.names), plan.dim)
-    options: dict[str, Any] = {"loss": loss, "seed": seed, "path": path}
+    options = {"loss": loss, **options}
     # A training that is taken up again keeps the epochs that it was begun with.
     begun = agreed(Resume.begun_with(state))
     if begun is not None and plan.epochs in (None, begun[0]):
         plan = replace(plan, epochs=begun[0], size=begun[1])
     if plan.epochs is None:
-        budget = (plan.budget or BUDGET) / networks
         tuning, within, takes = tuning_within(train, valid, plan, budget, **options)
         plan = replace(tuning.plan, epochs=within)
         if progress:
@@ -106,10 +107,8 @@ def _from_scratch(
     valid: PhotoSet,
     plan: Plan,
     state: Path,
-    networks: int,
-    seed: int,
-    path: Path,
     progress: bool,
+    options: dict[str, Any],
 ) -> tuple[ReidLearner, Plan]:
     """Drawings, sound, and photographs without a pretrained body."""
     drawings = plan.kind == "drawings"
@@ -137,9 +136,8 @@ def _from_scratch(
         individuals=individuals,
         photos=each,
         augment=augment,
-        seed=seed,
         wd=0.02,
-        path=path,
+        **options,
     )
     fit_epochs(learn, epochs, RATE, progress, [Resume(state, keep=True)])
     return learn, replace(plan, epochs=epochs)

@@ -114,8 +114,8 @@ def _shares(side: int, cells: int, like: Tensor) -> Tensor:
 def keep_first_stages(net: nn.Module, reduction: int = 4) -> int:
     """Let the first stages of a timm body stay as they came, in place.
 
-    What they see, edges and colours, is of use as it is; their maps are the largest, and half of
-    a training step on a processor goes into them (docs/learning.md).
+    What they see, edges and colours, is of use as it is; their maps are the largest, and not to
+    learn them saves three tenths of a training step on a processor (docs/learning.md).
 
     Args:
         net: one that says its stages (`feature_info`).
