@@ -18,7 +18,14 @@ from resight.learn.embedder import Embedder, create_embedder
 from resight.learn.export import export_model
 from resight.learn.fold import fold_batchnorm, settle_gains
 from resight.learn.head_first import learn_head
-from resight.learn.placed import PlacedBody, Standardise, in_cells, keep_first_stages, place
+from resight.learn.placed import (
+    PlacedBody,
+    Standardise,
+    in_cells,
+    keep_first_stages,
+    keep_wide_depthwise,
+    place,
+)
 
 SIZE = (48, 64)
 
@@ -47,27 +54,91 @@ def test_no_size_of_map_changes_its_mean(high: int, wide: int, cells: int) -> No
     torch.testing.assert_close(in_cells(maps, cells).mean((2, 3)), maps.mean((2, 3)))
 
 
-@pytest.mark.parametrize("name", ["test_efficientnet", "test_resnet", "test_vit"])
-def test_a_placed_body_adds_its_map_to_what_it_gave(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "stages", "cells"),
+    [
+        ("test_efficientnet", [2, 3], [8, 4]),
+        ("test_resnet", [2, 3], [8, 4]),
+        ("convnext_atto", [1, 2], [8, 4]),
+        ("tf_efficientnet_lite0", [2, 3], [8, 4]),
+    ],
+)
+def test_the_maps_of_strides_8_and_16_are_laid_in_cells(
+    name: str, stages: list[int], cells: list[int]
+) -> None:
+    torch.manual_seed(0)
     net = timm.create_model(name, num_classes=0).eval()
-    size = (160, 160)
-    body = PlacedBody(net, 3, size)
-    photos = torch.randn(2, 3, *size)
+    photos = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        _, maps = net.forward_intermediates(photos, indices=stages)
+        numbers = sum(p.numel() for p in net.parameters())
+        body = PlacedBody(net, 3, (64, 64))
+        features = body(photos)
+    assert body.cells == cells, "no more cells than the maps have places"
+    whole = torch.cat([each.flatten(1) for each in maps], 1)  # a cell for each place
+    assert body.features == whole.shape[1]
+    torch.testing.assert_close(features, whole)
+    assert sum(p.numel() for p in body.parameters()) < numbers, "the later stages are dropped"
+
+
+def test_every_parameter_that_is_left_learns() -> None:
+    body = PlacedBody(timm.create_model("tf_efficientnet_lite0", num_classes=0), 3, (64, 64))
+    body(torch.randn(2, 3, 64, 64)).square().sum().backward()
+    assert all(p.grad is not None for p in body.parameters())
+
+
+def test_a_body_that_ends_at_stride_16_gives_what_it_gave_too() -> None:
+    net = timm.create_model("test_vit", num_classes=0).eval()
+    body = PlacedBody(net, 3, (160, 160))
+    assert body.stages == [5], "the last of a stride that stages share"
+    assert body.cells == [10]
+    photos = torch.randn(2, 3, 160, 160)
     with torch.no_grad():
         plain, features = net(photos), body(photos)
-    assert features.shape == (2, body.features)
     torch.testing.assert_close(features[:, : plain.shape[1]], plain)
+    assert features.shape == (2, plain.shape[1] + 64 * 100)
+
+
+def test_a_wide_map_is_laid_in_fewer_cells() -> None:
+    wide = timm.create_model("resnet18", num_classes=0)
+    assert PlacedBody(wide, 3, (224, 224)).cells == [8, 5]  # of 128 and 256 channels
+
+
+def test_a_body_without_such_maps_keeps_its_own() -> None:
+    torch.manual_seed(0)
+    embedder = create_embedder("resnet18", dim=8, channels=3, size=SIZE)
+    body = embedder.body
+    body.feature_info = body.feature_info[:2]  # strides 2 and 4
+    assert not place(embedder)
+    assert embedder.body is body
+    assert embedder(torch.rand(2, 3, *SIZE)).shape == (2, 8)
+
+
+def test_wide_depthwise_kernels_stay_and_what_lies_between_learns() -> None:
+    net = timm.create_model("tf_efficientnet_lite0", num_classes=0)
+    fold_batchnorm(net, torch.rand(2, 3, 64, 64))
+    assert keep_wide_depthwise(net) == 9
+    for name, module in net.named_modules():
+        if isinstance(module, nn.Conv2d):
+            wide = module.groups > 1 and module.kernel_size == (5, 5)
+            assert all(p.requires_grad != wide for p in module.parameters()), name
+    plain = timm.create_model("test_resnet", num_classes=0)
+    assert keep_wide_depthwise(plain) == 0
 
 
 def test_place_is_seen_where_a_mean_forgets_it() -> None:
     class Spot(nn.Module):
-        """A body whose last map is the photo itself."""
+        """A body whose only map is the photo itself."""
+
+        feature_info = ({"reduction": 8},)
 
         def __init__(self) -> None:
             super().__init__()
             self.weight = nn.Parameter(torch.ones(()))
 
-        def forward_intermediates(self, x: Tensor, indices: int) -> tuple[Tensor, list[Tensor]]:
+        def forward_intermediates(
+            self, x: Tensor, indices: list[int]
+        ) -> tuple[Tensor, list[Tensor]]:
             return x, [x]
 
         def forward_head(self, x: Tensor) -> Tensor:
@@ -76,7 +147,7 @@ def test_place_is_seen_where_a_mean_forgets_it() -> None:
     left, right = torch.zeros(1, 1, 8, 8), torch.zeros(1, 1, 8, 8)
     left[..., 3, 1] = right[..., 3, 6] = 1
     body = PlacedBody(Spot(), 1, (8, 8))
-    assert body.features == 1 + 16
+    assert body.features == 1 + 64
     one, other = body(left)[0], body(right)[0]
     assert one[0] == other[0]
     assert not torch.equal(one[1:], other[1:])

@@ -25,7 +25,7 @@ from resight.learn.embedder import Embedder, create_embedder
 from resight.learn.fold import fold_batchnorm
 from resight.learn.head_first import learn_head, looks_at
 from resight.learn.learner import Loss, ReidLearner, reid_learner
-from resight.learn.placed import keep_first_stages, place
+from resight.learn.placed import keep_first_stages, keep_wide_depthwise, place
 from resight.learn.plan import Plan, Size
 from resight.learn.ranks import count, rank
 from resight.learn.sizes import GrowingSize, growing_sizes, takes
@@ -130,6 +130,7 @@ class FineTuning:
             isinstance(module, nn.BatchNorm2d) for module in body.body.modules()
         )
         keep_first_stages(body.body)
+        keep_wide_depthwise(body.body)
         self.placed = place(body)
         sizes = growing_sizes(plan.size, 3)
         grows = body.sees == plan.size and takes(body.body, plan.channels, sizes)

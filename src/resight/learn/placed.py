@@ -2,52 +2,86 @@
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from resight.learn.embedder import Embedder
 
-# Numbers that the cells of the last map may have together: as fine a grid as they allow.
-_MOST_NUMBERS = 8192
-_FINEST = 4
+# Cells a side of the last map of each stride. What lies behind these maps is left out.
+_CELLS = {8: 10, 16: 10}
+_MOST_NUMBERS = 8192  # of one map's cells together: a wide map is laid in fewer
 DROPOUT = 0.3
 
 
 class PlacedBody(nn.Module):
-    """One of timm's bodies; beside the mean of its last map, the map itself in a few cells.
+    """The first stages of one of timm's bodies, and their maps in cells.
 
-    A mean over the map forgets where a spot was seen. In photos cropped to the animal, place tells
-    individuals apart as much as shape does (docs/learning.md).
+    A mean over the map forgets where a spot was seen, and the last maps of a network have long
+    summed it up. In photos cropped to the animal the finer maps of the stages before, each in its
+    place, tell individuals apart far better (docs/learning.md). So the last map of stride 8 and
+    that of stride 16 are laid in cells; later stages are dropped. A body that ends at stride 16, as
+    transformers do, gives what it gives as a rule, too.
 
     Args:
-        net: a body of timm's that gives its maps (`forward_intermediates`).
+        net: a body of timm's that gives its maps (`forward_intermediates`); its later stages are
+            taken away.
         channels, size: of the photos that it sees; only to learn its widths.
+
+    Raises:
+        ValueError: it has no map of such a stride.
     """
 
     def __init__(self, net: nn.Module, channels: int, size: tuple[int, int]) -> None:
         super().__init__()
         self.net = net
+        strides, stages = _last_of_each_stride(net)
+        self.stages = list(strides.values())
+        self.whole = stages - 1 in self.stages
+        if not self.whole:
+            cast(Any, net).prune_intermediate_layers(self.stages)
         training, device = net.training, next(net.parameters()).device
         net.eval()
         with torch.no_grad():
-            pooled, cells = self._maps(torch.zeros(1, channels, *size, device=device))
+            pooled, maps = self._maps(torch.zeros(1, channels, *size, device=device))
         net.train(training)
-        width = int(cells.shape[1])
-        self.cells = max(1, min(_FINEST, int((_MOST_NUMBERS / width) ** 0.5)))
-        self.features = int(pooled.shape[1]) + width * self.cells**2
+        widths = [int(each.shape[1]) for each in maps]
+        self.cells = [
+            max(1, min(_CELLS[stride], int((_MOST_NUMBERS / width) ** 0.5), max(each.shape[2:])))
+            for stride, width, each in zip(strides, widths, maps, strict=True)
+        ]
+        self.features = sum(int(each.shape[1]) for each in pooled) + sum(
+            width * cells**2 for width, cells in zip(widths, self.cells, strict=True)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalised photos (B, C, H, W) to features (B, features)."""
-        pooled, cells = self._maps(x)
-        return torch.cat([pooled, in_cells(cells, self.cells).flatten(1)], 1)
+        pooled, maps = self._maps(x)
+        placed = [
+            in_cells(each, cells).flatten(1) for each, cells in zip(maps, self.cells, strict=True)
+        ]
+        return torch.cat([*pooled, *placed], 1)
 
-    def _maps(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """What the body gives as a rule, and its last map."""
+    def _maps(self, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """What the body gives as a rule, where it is whole, and the maps."""
         net: Any = self.net
-        last, (cells,) = net.forward_intermediates(x, indices=1)
-        return net.forward_head(last), cells
+        if self.whole:
+            last, maps = net.forward_intermediates(x, indices=self.stages)
+            return [net.forward_head(last)], maps
+        return [], net.forward_intermediates(
+            x, indices=self.stages, stop_early=True, intermediates_only=True
+        )
+
+
+def _last_of_each_stride(net: nn.Module) -> tuple[dict[int, int], int]:
+    """Which of a body's stages is the last of each stride that is placed, and how many it has."""
+    stages: Any = net.feature_info
+    found = {int(stage["reduction"]): place for place, stage in enumerate(stages)}
+    if not found.keys() & _CELLS.keys():
+        raise ValueError(f"no map of stride {' or '.join(map(str, _CELLS))}, only {sorted(found)}")
+    return {stride: found[stride] for stride in _CELLS if stride in found}, len(stages)
 
 
 class Standardise(nn.Module):
@@ -80,8 +114,8 @@ def place(embedder: Embedder) -> bool:
         Whether it could be done: the body must be one of timm's that gives its maps.
     """
     try:
-        body = PlacedBody(embedder.body, embedder.channels, embedder.sees)
-    except (AttributeError, TypeError, ValueError, AssertionError):
+        body = PlacedBody(copy.deepcopy(embedder.body), embedder.channels, embedder.sees)
+    except (AttributeError, KeyError, TypeError, ValueError, AssertionError):
         return False
     embedder.body = body
     embedder.head = nn.Sequential(
@@ -140,3 +174,24 @@ def keep_first_stages(net: nn.Module, reduction: int = 4) -> int:
     for _, parameter in list(net.named_parameters())[: last + 1]:
         parameter.requires_grad_(False)
     return last + 1
+
+
+def keep_wide_depthwise(net: nn.Module) -> int:
+    """Let depthwise kernels wider than 3 stay as they came, in place.
+
+    They are a hundredth of the parameters, and a processor takes a fifth of a training step for
+    their gradients (docs/learning.md); the channels between them are learned.
+
+    Returns:
+        How many of the convolutions stay.
+    """
+    kept = [
+        module
+        for module in net.modules()
+        if isinstance(module, nn.Conv2d)
+        and 1 < module.groups == module.in_channels
+        and max(module.kernel_size) > 3
+    ]
+    for convolution in kept:
+        convolution.requires_grad_(False)
+    return len(kept)
