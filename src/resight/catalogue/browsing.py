@@ -7,8 +7,9 @@ from pathlib import Path
 
 from resight.catalogue import browse, browse_individuals, past
 from resight.catalogue.browse import Counts, Shown, Waiting
-from resight.catalogue.browse_individuals import Face, Place, Portrait
+from resight.catalogue.browse_individuals import Place, Portrait
 from resight.catalogue.checks import checked_name
+from resight.catalogue.faces import Face, Faces, faces, faces_now
 from resight.catalogue.gallery import Gallery
 from resight.catalogue.gaps import Gaps, gaps
 from resight.catalogue.past import Event
@@ -75,8 +76,12 @@ class Browsing:
         raise NotImplementedError
 
     def faces(self) -> list[Face]:
-        """Everybody, with the photo that each is shown by; see `browse_individuals.faces`."""
-        return browse_individuals.faces(self._store)
+        """Everybody, with the photo that each is shown by; see `faces.faces`."""
+        return faces(self._store)
+
+    def faces_now(self, known: Faces | None = None) -> Faces:
+        """The same, read on from what an earlier call gave; see `faces.faces_now`."""
+        return faces_now(self._store, known)
 
     def portrait(self, individual: int) -> Portrait:
         """An individual by its number, with all its photos; see `browse_individuals.portrait`."""
