@@ -23,9 +23,9 @@ class Browsing:
 
     _store: Store
 
-    def shown(self, ids: Sequence[int]) -> list[Shown]:
+    def shown(self, ids: Sequence[int], *, even_gone: bool = False) -> list[Shown]:
         """Photos by their numbers; see `browse.shown`."""
-        return browse.shown(self._store, ids)
+        return browse.shown(self._store, ids, even_gone=even_gone)
 
     def waiting(self, count: int, *, skip: Collection[int] = ()) -> list[Waiting]:
         """The first that wait for a name; see `browse.waiting`."""
@@ -34,6 +34,10 @@ class Browsing:
     def revision(self) -> int:
         """One more with every change of the catalogue: tells what was computed from what is now."""
         return browse.revision(self._store)
+
+    def last_word(self) -> int:
+        """The number of the last decision on any photo; 0 for none."""
+        return browse.last_word(self._store)
 
     def kept_files(self, paths: Collection[Path]) -> set[Path]:
         """Which of these files the catalogue has a photo in."""
