@@ -20,7 +20,8 @@ from resight.catalogue.search import Rows, Vectors
 # Up to here the graph holds every pair of photos, and past it so many neighbours of each.
 ALL_PAIRS = 2000
 NEIGHBOURS = 50
-_BLOCK_FLOATS = 1 << 22  # 16 MiB of similarities at a time
+_BLOCK_FLOATS = 1 << 24  # 64 MiB of similarities at a time
+_MANY = 1 / 32  # share of the pairs from which on it is quicker to look for each row's k-th first
 
 
 class Link(NamedTuple):
@@ -236,8 +237,8 @@ def near_pairs(
         if sided:
             here = sides[rows][:, None]
             fit &= (sides == here) | (sides < 0) | (here < 0)
-        if k < len(vectors) and (np.count_nonzero(fit, axis=1) > k).any():
-            # Sorting is dear: first whatever is less near than a row's k-th goes, equals stay.
+        if k < len(vectors) and np.count_nonzero(fit) > _MANY * fit.size:
+            # Sorting many is dear: what is less near than a row's k-th goes first, equals stay.
             place = len(vectors) - k
             worst = np.partition(np.where(fit, similarity, -np.inf), place, axis=1)[:, place]
             fit &= similarity >= worst[:, None]

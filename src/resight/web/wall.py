@@ -60,7 +60,7 @@ def wall_page(
         "individuals.html",
         active="/individuals",
         orders=ORDERS,
-        everybody=len(_everybody(desk, "name")),
+        everybody=len(everybody(desk, "name")),
         **_some(desk, part, order, 0),
     )
 
@@ -101,7 +101,7 @@ def individuals(
 
 def _some(desk: Desk, part: str, order: str, skip: int, count: int = AT_ONCE) -> dict[str, Any]:
     """What `faces.html` shows: faces with their photos, how many there are, and what comes next."""
-    found = _everybody(desk, order)
+    found = everybody(desk, order)
     plain = part.strip().casefold()
     if plain:
         found = [face for face in found if plain in face.name.casefold()]
@@ -120,7 +120,7 @@ def _some(desk: Desk, part: str, order: str, skip: int, count: int = AT_ONCE) ->
     }
 
 
-def _everybody(desk: Desk, order: str) -> list[Face]:
+def everybody(desk: Desk, order: str) -> list[Face]:
     """All faces, in this order; after a decision only those that it touched are put elsewhere."""
     with _looking:
         kept: tuple[Faces, dict[str, list[Face]]] = desk.memory.get("wall", (None, {}))

@@ -95,7 +95,7 @@ class Watched:
 
 
 def warm(desk: Desk) -> Callable[[], None]:
-    """Get the other pages and the gallery ready while the first page is looked at.
+    """Get the gallery, the other pages and everybody's faces ready beside the first page.
 
     Begun when that has been sent, so that it does not wait for this; gives what waits for the end.
     """
@@ -108,6 +108,10 @@ def warm(desk: Desk) -> Callable[[], None]:
                 desk.catalogue.warm()
             if not ended.is_set():
                 desk.other_rooms()
+            if not ended.is_set():
+                from resight.web.wall import everybody
+
+                everybody(desk, "name")
         except ResightError as error:  # the page that needs it says so too
             print(" ".join(str(error).split()), file=sys.stderr)
 
