@@ -138,6 +138,15 @@ def at_the_page(client: TestClient) -> None:
     )
 
 
+def groups(review: Review) -> Any:
+    """The groups that are proposed, once they have been looked for."""
+    deadline = time.monotonic() + 60
+    while not (found := review.get("/api/groups"))["current"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return found
+
+
 def laid_out(review: Review) -> Any:
     """The map of a review's catalogue, once it has been laid out."""
     deadline = time.monotonic() + 60

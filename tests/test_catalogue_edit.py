@@ -411,3 +411,42 @@ def test_the_history_of_an_individual_has_what_was_taken_from_it(book, files):
     of_luna = [event.action for event in book.history(individual="Luna")]
     assert of_luna[-3:] == done
     assert done[2] not in [event.action for event in book.history(individual="Sol")]
+
+
+def test_no_undo_gives_a_photo_to_somebody_who_was_let_go_of(book, files):
+    vectors = unit_vectors(6)
+    book.enrol("Luna", files[0], vectors=vectors[:1])
+    book.enrol("Milo", files[1], vectors=vectors[1:2])
+    moved = book.move(files[1], "Luna").action
+    book.forget("Milo")
+    assert "would be nobody's" in refusal(lambda: book.undo(moved))
+    book.undo()  # Milo is back
+    book.undo(moved)
+    assert len(whose(book)["Milo"]) == 1
+
+
+def test_an_undo_looks_at_what_it_changes_not_at_all_photos(tmp_path, tiny_model, files):
+    with Catalogue.open(tmp_path / "plan.db", model=tiny_model, create=True) as book:
+        book.enrol("Luna", files, vectors=unit_vectors(6))
+        book.rename("Luna", "Lune")
+        book.split("Lune", files[0], new="Milo")
+        asked: list[tuple[str, object]] = []
+
+        def note(connection, cursor, statement, parameters, context, many):
+            if statement.startswith("SELECT"):
+                asked.append((statement, parameters))
+
+        engine = book._store.engine
+        sa.event.listen(engine, "before_cursor_execute", note)
+        book.undo()
+        sa.event.remove(engine, "before_cursor_execute", note)
+        with engine.connect() as connection:
+            plans = [
+                row[-1]
+                for statement, parameters in asked
+                for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            ]
+        assert any("photos" in plan for plan in plans)
+        scans = [plan for plan in plans if plan.startswith("SCAN")]
+        for table in ("photos", "encounters", "individuals"):
+            assert f"SCAN {table}" not in scans

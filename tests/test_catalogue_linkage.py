@@ -209,3 +209,30 @@ def test_twenty_thousand_photos_take_little_memory() -> None:
     )  # fmt: skip
     scale = 1024 if sys.platform != "darwin" else 1
     assert int(ran.stdout) * scale < 2**30  # a matrix of all pairs alone would take 1.6 GB
+
+
+@given(st.integers(0, 10_000), st.integers(1, 9), st.floats(0.2, 2))
+@settings(max_examples=40)
+def test_near_pairs_are_those_of_a_plain_search(seed: int, k: int, threshold: float) -> None:
+    rng = np.random.default_rng(seed)
+    vectors, _ = clouds([3] * 8, 4, width=0.8, seed=seed)
+    vectors[5] = vectors[11] = vectors[17]  # equals: the first of them come first
+    owners, sides = (rng.integers(-1, 2, len(vectors)) for _ in range(2))
+    pictures = rng.integers(0, 16, len(vectors))
+    clusters = Clusters(vectors, pictures=pictures, owners=owners, sides=sides)
+    found: dict[int, list[int]] = {}
+    for rows, others in near_pairs(clusters, threshold, k):
+        for row, other in zip(rows.tolist(), others.tolist(), strict=True):
+            found.setdefault(row, []).append(other)
+    similarity = vectors @ vectors.T
+    for row in range(len(vectors)):
+        fit = [
+            other
+            for other in range(len(vectors))
+            if owners[row] < 0
+            and pictures[row] != pictures[other]
+            and not (sides[row] >= 0 and sides[other] >= 0 and sides[row] != sides[other])
+            and 1 - similarity[row, other] <= threshold
+        ]
+        fit.sort(key=lambda other: (-similarity[row, other], other))
+        assert found.get(row, []) == fit[:k]

@@ -317,3 +317,16 @@ def test_a_writer_waits_its_turn_and_then_sees_what_the_other_wrote(store):
 
 def test_closing_leaves_one_file(made):
     assert [path.name for path in made.parent.glob("made.db*")] == ["made.db"]
+
+
+def test_a_name_is_free_again_on_postgres_too() -> None:
+    made: list[str] = []
+
+    def note(ddl: sa.DDL, *_: object, **__: object) -> None:
+        made.append(str(ddl.compile(dialect=engine.dialect)))
+
+    engine = sa.create_mock_engine("postgresql+psycopg://", note)
+    schema.metadata.create_all(engine, checkfirst=False)
+    here = [one for one in made if "_name_here" in one]
+    assert len(here) == 2
+    assert all(one.endswith("WHERE NOT gone") for one in here)

@@ -70,6 +70,31 @@ def test_the_wall_is_searched_and_put_in_order(review: reviews.Review) -> None:
     assert review.client.get("/individuals", params={"order": "x"}).status_code == 422
 
 
+def test_the_wall_keeps_its_orders_through_decisions(review: reviews.Review) -> None:
+    from resight.web import wall
+
+    def everything() -> dict[str, list[str]]:
+        return {
+            order: [one["name"] for one in review.get(f"/api/individuals?order={order}")["faces"]]
+            for order in wall.ORDERS
+        }
+
+    everything()
+    for deed in (
+        lambda book: book.rename("Ada", "Zora"),
+        lambda book: book.merge("Brisa", into="Moss"),
+        lambda book: book.split("Koko", photos(review, "Koko")[:3], new="b10"),
+        lambda book: book.rename("Luna", "b9"),
+        lambda book: book.undo(),
+        lambda book: book.junk(photos(review, "Ferro")[-1]),
+    ):
+        deed(review.catalogue)
+        found = everything()
+        assert review.desk.memory["wall"][0].touched  # nobody else was read
+        review.desk.memory.pop("wall")
+        assert found == everything()
+
+
 def test_the_next_faces_come_as_a_piece_of_the_page(
     review: reviews.Review, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 """The queue: what waits, the answer beside it, decisions, and their undoing."""
 
 import io
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from PIL import Image
 
 import reviews
 from resight.catalogue import Catalogue
+from resight.errors import ResightError
 from resight.photos import Photo
 from resight.web.words import in_words, percent
 from reviews import Review
@@ -165,7 +167,7 @@ def test_the_first_photo_of_an_empty_catalogue(tmp_path: Path, tiny_rgb_model: P
         review = reviews.Review(client, place, tmp_path)
         for path in ("/", "/groups", "/history"):
             assert client.get(path).status_code == 200
-        assert review.get("/api/groups")["groups"] == []
+        assert reviews.groups(review)["groups"] == []
         review.send(("one.png", reviews.photo_bytes(1)))
         photo = first(review)
         answer = review.get(f"/api/answers?photos={photo['id']}")
@@ -193,13 +195,15 @@ def test_groups_are_confirmed_or_taken_apart(review: Review) -> None:
     files = [reviews.photo_file(review.folder / "more", 40, number) for number in (1, 2, 3)]
     vector = review.catalogue.fingerprint(files[:1])[0]
     review.catalogue.add(files, vectors=vector.repeat(3, axis=0))
-    found = review.get("/api/groups")
+    found = reviews.groups(review)
     ids = {photo.id for photo in review.catalogue.shown(range(29, 32))}
     assert [g for g in found["groups"] if ids <= {p["id"] for p in g["photos"]}]
-    assert review.get("/api/groups") == found  # not computed again
+    looked = review.desk.jobs.get("groups")
+    assert review.get("/api/groups") == found
+    assert review.desk.jobs.get("groups") is looked  # not computed again
     one, two, three = sorted(ids)
     review.post("/api/groups/apart", {"photos": [three], "other": one})
-    apart = review.get("/api/groups")["groups"]
+    apart = reviews.groups(review)["groups"]
     assert not any({one, three} <= {p["id"] for p in g["photos"]} for g in apart)
     body = {"photos": [one, two], "name": "Stranger", "known": False}
     done = review.post("/api/groups/confirm", body)
@@ -207,6 +211,62 @@ def test_groups_are_confirmed_or_taken_apart(review: Review) -> None:
     assert len(review.catalogue.photos_of("Stranger")) == 2
     review.post("/api/undo", {"action": done["action"]})
     assert "Stranger" not in review.get("/api/names?part=str")
+
+
+def test_groups_are_looked_for_beside_the_pages(
+    review: Review, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [reviews.photo_file(review.folder / "more", seed, 1) for seed in range(40, 46)]
+    vectors = review.catalogue.fingerprint([files[0], files[3]])[0]
+    review.catalogue.add(files, vectors=vectors.repeat(3, axis=0))
+    go_on = threading.Event()
+    group = type(review.catalogue).group
+
+    def slow(*given: Any, progress: Any, **more: Any) -> Any:
+        progress("Comparing 10 photos", 0.25)
+        assert go_on.wait(60)
+        return group(*given, progress=progress, **more)
+
+    monkeypatch.setattr(type(review.catalogue), "group", slow)
+    found = review.get("/api/groups")
+    assert (found["groups"], found["current"]) == ([], False)
+    assert found["job"]["running"]
+    assert found["job"]["words"] in ("Reading", "Comparing 10 photos")
+    go_on.set()
+    found = reviews.groups(review)
+    assert found["job"] is None
+    one, two = ({p["id"] for p in g["photos"]} for g in found["groups"] if len(g["photos"]) == 3)
+    go_on.clear()  # from now on what was found before is shown, without what is decided
+    named = min(one)
+    review.post("/api/groups/confirm", {"photos": [named], "name": "Stranger", "known": False})
+    left, right = sorted(two)[:2]
+    review.post("/api/groups/apart", {"photos": [left], "other": right})
+    found = review.get("/api/groups")
+    assert not found["current"]
+    shown = [{p["id"] for p in g["photos"]} for g in found["groups"]]
+    assert one - {named} in shown
+    assert not any({left, right} <= group for group in shown)
+    assert not any(named in group for group in shown)
+    go_on.set()
+    found = reviews.groups(review)
+    assert all(named not in {p["id"] for p in g["photos"]} for g in found["groups"])
+
+
+def test_why_no_groups_are_found_is_told_once(
+    review: Review, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def broken(*given: Any, **more: Any) -> Any:
+        asked.append(1)
+        raise ResightError("a fingerprint is damaged")
+
+    monkeypatch.setattr(type(review.catalogue), "group", broken)
+    for _ in range(2):
+        while (answer := review.client.get("/api/groups")).status_code == 200:
+            assert not answer.json()["current"]
+        assert answer.json()["error"] == "a fingerprint is damaged"
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize(

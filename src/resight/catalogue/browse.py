@@ -80,8 +80,13 @@ class Counts:
     junk: int
 
 
-def shown(store: Store, ids: Sequence[int]) -> list[Shown]:
+def shown(store: Store, ids: Sequence[int], *, even_gone: bool = False) -> list[Shown]:
     """Photos by their numbers, in that order, junk included.
+
+    Args:
+        store: the open catalogue.
+        ids: their numbers.
+        even_gone: pass over those that are not there.
 
     Raises:
         ResightError: one that is not there.
@@ -89,9 +94,9 @@ def shown(store: Store, ids: Sequence[int]) -> list[Shown]:
     with store.reading() as connection:
         found = {one.id: one for one in photos_shown(store, connection, ids)}
     missing = [i for i in ids if i not in found]
-    if missing:
+    if missing and not even_gone:
         raise ResightError(f"photo {missing[0]}: this photo is not in {store.place}")
-    return [found[i] for i in ids]
+    return [found[i] for i in ids if i in found]
 
 
 def waiting(store: Store, count: int, *, skip: Collection[int] = ()) -> list[Waiting]:
@@ -127,6 +132,12 @@ def revision(store: Store) -> int:
     """One more with every change."""
     with store.reading() as connection:
         return connection.scalars(sa.select(schema.about.c.revision)).one()
+
+
+def last_word(store: Store) -> int:
+    """The number of the last decision on any photo; 0 for none."""
+    with store.reading() as connection:
+        return connection.scalar(sa.select(sa.func.max(schema.decisions.c.id))) or 0
 
 
 def kept_files(store: Store, paths: Collection[Path]) -> set[Path]:

@@ -1,4 +1,4 @@
-"""What a page shows of individuals: the wall of faces, one of them with its photos, and places."""
+"""What a page shows of an individual with all its photos, and where everybody was."""
 
 from __future__ import annotations
 
@@ -13,32 +13,11 @@ import sqlalchemy as sa
 from resight.catalogue import schema
 from resight.catalogue.browse import Shown, photos_shown
 from resight.catalogue.contents import its_best
+from resight.catalogue.faces import by_camera
 from resight.catalogue.store import Store
 from resight.errors import ResightError
 
 MOST_PLACES = 5000
-
-
-@dataclass(frozen=True, slots=True)
-class Face:
-    """An individual on the wall.
-
-    Attributes:
-        id: its number; it stays through every renaming.
-        name: its name.
-        photos: how many there are of it, junk not counted.
-        encounters: how many of them are known by a name.
-        last: when it was seen last, by the camera's clock; None where no photo has a date.
-        photo: the number of the photo that it is shown by: its best one, or else its first; None
-            where it has none.
-    """
-
-    id: int
-    name: str
-    photos: int
-    encounters: int
-    last: datetime | None
-    photo: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,43 +81,6 @@ class Place:
     latitude: float
     longitude: float
     encounters: int
-
-
-def faces(store: Store) -> list[Face]:
-    """Everybody, in the order in which they came."""
-    people, photos, meetings = schema.individuals, schema.photos, schema.encounters
-    count, latest = sa.func.count, sa.func.max
-    # Three plain queries: joined into one they take twice as long, and pages wait for this.
-    own = (
-        sa.select(
-            photos.c.individual_id, count(), sa.func.min(photos.c.id), latest(photos.c.taken_at)
-        )
-        .where(photos.c.state == "in", photos.c.individual_id.is_not(None))
-        .group_by(photos.c.individual_id)
-    )
-    met = (
-        sa.select(meetings.c.individual_id, count(), latest(meetings.c.began_at))
-        .where(~meetings.c.gone, meetings.c.individual_id.is_not(None))
-        .group_by(meetings.c.individual_id)
-    )
-    everybody = (
-        sa.select(people.c.id, people.c.name, photos.c.id)
-        .outerjoin(photos, its_best())
-        .where(~people.c.gone)
-        .order_by(people.c.id)
-    )
-    with store.reading() as connection:
-        of = {who: row for who, *row in connection.execute(own)}
-        at = {who: row for who, *row in connection.execute(met)}
-        found = []
-        for number, name, best in connection.execute(everybody):
-            many, first, taken = of.get(number, (0, None, None))
-            encounters, began = at.get(number, (0, None))
-            last = max(_known(taken, began), default=None)
-            found.append(
-                Face(number, name, many, encounters, last, first if best is None else best)
-            )
-    return found
 
 
 def portrait(store: Store, number: int) -> Portrait:
@@ -222,7 +164,7 @@ def _meetings(photos: Sequence[Shown], known: Mapping[int, Any]) -> tuple[Meetin
     for key, some in groups.items():
         some.sort(key=lambda photo: (photo.taken_at or datetime.max, photo.id))
         row = known.get(key) if isinstance(key, int) else None
-        began = _known(None if row is None else row.began_at)
+        began = by_camera(None if row is None else row.began_at)
         found.append(
             Meeting(
                 None if row is None else row.name,
@@ -237,8 +179,3 @@ def _meetings(photos: Sequence[Shown], known: Mapping[int, Any]) -> tuple[Meetin
     dated = [one for one in found if one.at is not None]
     dated.sort(key=lambda one: one.at or datetime.min, reverse=True)
     return (*dated, *(one for one in found if one.at is None))
-
-
-def _known(*moments: datetime | None) -> list[datetime]:
-    """Those that are there, by the camera's clock; an encounter's has that as if it were UTC."""
-    return [one.replace(tzinfo=None) for one in moments if one is not None]

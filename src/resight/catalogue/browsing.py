@@ -7,8 +7,9 @@ from pathlib import Path
 
 from resight.catalogue import browse, browse_individuals, past
 from resight.catalogue.browse import Counts, Shown, Waiting
-from resight.catalogue.browse_individuals import Face, Place, Portrait
+from resight.catalogue.browse_individuals import Place, Portrait
 from resight.catalogue.checks import checked_name
+from resight.catalogue.faces import Face, Faces, faces, faces_now
 from resight.catalogue.gallery import Gallery
 from resight.catalogue.gaps import Gaps, gaps
 from resight.catalogue.past import Event
@@ -22,9 +23,9 @@ class Browsing:
 
     _store: Store
 
-    def shown(self, ids: Sequence[int]) -> list[Shown]:
+    def shown(self, ids: Sequence[int], *, even_gone: bool = False) -> list[Shown]:
         """Photos by their numbers; see `browse.shown`."""
-        return browse.shown(self._store, ids)
+        return browse.shown(self._store, ids, even_gone=even_gone)
 
     def waiting(self, count: int, *, skip: Collection[int] = ()) -> list[Waiting]:
         """The first that wait for a name; see `browse.waiting`."""
@@ -33,6 +34,10 @@ class Browsing:
     def revision(self) -> int:
         """One more with every change of the catalogue: tells what was computed from what is now."""
         return browse.revision(self._store)
+
+    def last_word(self) -> int:
+        """The number of the last decision on any photo; 0 for none."""
+        return browse.last_word(self._store)
 
     def kept_files(self, paths: Collection[Path]) -> set[Path]:
         """Which of these files the catalogue has a photo in."""
@@ -75,8 +80,12 @@ class Browsing:
         raise NotImplementedError
 
     def faces(self) -> list[Face]:
-        """Everybody, with the photo that each is shown by; see `browse_individuals.faces`."""
-        return browse_individuals.faces(self._store)
+        """Everybody, with the photo that each is shown by; see `faces.faces`."""
+        return faces(self._store)
+
+    def faces_now(self, known: Faces | None = None) -> Faces:
+        """The same, read on from what an earlier call gave; see `faces.faces_now`."""
+        return faces_now(self._store, known)
 
     def portrait(self, individual: int) -> Portrait:
         """An individual by its number, with all its photos; see `browse_individuals.portrait`."""

@@ -10,6 +10,7 @@ as one.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -102,6 +103,7 @@ def propose(
     threshold: float | None = None,
     include_named: bool = True,
     smallest: int = 2,
+    progress: Callable[[str, float | None], None] | None = None,
 ) -> Grouping:
     """Propose individuals for the photos without a name.
 
@@ -113,6 +115,7 @@ def propose(
             choose one (see `choose_threshold`).
         include_named: whether photos may be proposed to show an individual of the catalogue.
         smallest: how many photos make a new individual; fewer are loners.
+        progress: is told what is being done, and how far that is, from 0 to 1.
 
     Raises:
         ResightError: a threshold or a size that cannot be one, or no photo waits for a name.
@@ -122,6 +125,8 @@ def propose(
         raise ResightError(f"a threshold is a distance from 0 to 2, and {threshold} is none")
     if smallest < 1:
         raise ResightError(f"a group has one photo at least, not {smallest}")
+    tell = progress or _nobody
+    tell("Reading", None)
     whose = schema.photos.c.individual_id
     with store.reading() as connection:
         unnamed = read_pool(connection, store, dim, fingerprinted(model_id, whose.is_(None)))
@@ -135,10 +140,12 @@ def propose(
         reason = f"the threshold {threshold} was given"
         if threshold is None:
             sample = read_pool(connection, store, dim, named.limit(_SAMPLE))
+            tell("Asking the named photos how near is near enough", None)
             blind, _ = decided_clusters(connection, sample, blind=True)
             threshold, reason = choose_threshold(sample, blind, unnamed.vectors)
         some = unnamed
         if include_named:
+            tell("Looking who is near", None)
             near = near_individuals(connection, store, dim, named, unnamed.vectors, threshold)
             # SQLite takes no more than 32,766 values in a statement.
             them = whose.in_(near) if len(near) < 30_000 else whose.is_not(None)
@@ -148,8 +155,9 @@ def propose(
         clusters, clashes = decided_clusters(connection, some)
         people = sa.select(PEOPLE.c.id, PEOPLE.c.name).where(~PEOPLE.c.gone)
         names = {row.id: row.name for row in connection.execute(people)}
-    for _ in clusters.link(threshold):
-        pass
+    few = f"{len(some.rows):,} photos"
+    for _ in clusters.link(threshold, progress=lambda share: tell(f"Comparing {few}", share)):
+        tell(f"Putting together {few}", None)
     groups, loners = _values(store, some, clusters, names, smallest)
     why = [reason]
     if clashes:
@@ -219,6 +227,10 @@ def choose_threshold(named: Pool, clusters: Clusters, unnamed: Vectors) -> tuple
         f"the threshold {guess:.3f} is a guess, a tenth of the median distance between photos or "
         f"less; {why}"
     )
+
+
+def _nobody(words: str, share: float | None) -> None:
+    """Is told."""
 
 
 def _most(whose: Counter[int]) -> int:

@@ -9,7 +9,7 @@ which clusters to look at. Always the two nearest that may be joined are joined 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +20,8 @@ from resight.catalogue.search import Rows, Vectors
 # Up to here the graph holds every pair of photos, and past it so many neighbours of each.
 ALL_PAIRS = 2000
 NEIGHBOURS = 50
-_BLOCK_FLOATS = 1 << 22  # 16 MiB of similarities at a time
+_BLOCK_FLOATS = 1 << 24  # 64 MiB of similarities at a time
+_MANY = 1 / 32  # share of the pairs from which on it is quicker to look for each row's k-th first
 
 
 class Link(NamedTuple):
@@ -101,13 +102,20 @@ class Clusters:
             self._merge(clusters[0], other)
         return True
 
-    def link(self, threshold: float, k: int | None = None) -> Iterator[Link]:
+    def link(
+        self,
+        threshold: float,
+        k: int | None = None,
+        *,
+        progress: Callable[[float], None] | None = None,
+    ) -> Iterator[Link]:
         """Join the nearest clusters that may be joined, again and again, up to a distance.
 
         Args:
             threshold: the distance, in [0, 2], up to which clusters are joined.
             k: how many neighbours of each row to look at; default all for up to `ALL_PAIRS` rows,
                 `NEIGHBOURS` past that.
+            progress: is told what share of the rows has been compared.
 
         Yields:
             Every link when it has been made. Whoever has seen enough may stop.
@@ -117,7 +125,7 @@ class Clusters:
         first = self.labels()
         near: list[set[int]] = [set() for _ in self.members]
         heap: list[tuple[float, int, int, int, int]] = []
-        for rows, others in near_pairs(self, threshold, k):
+        for rows, others in near_pairs(self, threshold, k, progress):
             ends = np.sort(np.stack([first[rows], first[others]], axis=1), axis=1)
             for a, b in np.unique(ends[ends[:, 0] != ends[:, 1]], axis=0).tolist():
                 near[a].add(b)
@@ -202,7 +210,12 @@ class Clusters:
             self._apart.setdefault(kept, set()).update(apart)
 
 
-def near_pairs(clusters: Clusters, threshold: float, k: int) -> Iterator[tuple[Rows, Rows]]:
+def near_pairs(
+    clusters: Clusters,
+    threshold: float,
+    k: int,
+    progress: Callable[[float], None] | None = None,
+) -> Iterator[tuple[Rows, Rows]]:
     """Pairs of rows that may be linked and are at most `threshold` apart, a block at a time.
 
     Of each row at most the k nearest; equals in the order of the rows. Rows with an owner are only
@@ -211,17 +224,26 @@ def near_pairs(clusters: Clusters, threshold: float, k: int) -> Iterator[tuple[R
     vectors, pictures = clusters.vectors, clusters.pictures
     owners, sides = clusters.owners, clusters.sides
     asking = np.flatnonzero(owners < 0)
+    sided = bool((sides >= 0).any())
     # float32 products are off by at most about dim × 2^-24.
     bar = np.float32(1 - threshold - (2 * vectors.shape[1] + 64) * 2.0**-24)
     block = max(1, _BLOCK_FLOATS // max(1, len(vectors)))
     for start in range(0, len(asking), block):
+        if progress is not None:
+            progress(start / len(asking))
         rows = asking[start : start + block]
         similarity = vectors[rows] @ vectors.T
-        one, other = np.nonzero(similarity >= bar)
+        fit = (similarity >= bar) & (pictures[rows][:, None] != pictures)
+        if sided:
+            here = sides[rows][:, None]
+            fit &= (sides == here) | (sides < 0) | (here < 0)
+        if k < len(vectors) and np.count_nonzero(fit) > _MANY * fit.size:
+            # Sorting many is dear: what is less near than a row's k-th goes first, equals stay.
+            place = len(vectors) - k
+            worst = np.partition(np.where(fit, similarity, -np.inf), place, axis=1)[:, place]
+            fit &= similarity >= worst[:, None]
+        one, other = np.nonzero(fit)
         value, one = similarity[one, other], rows[one]
-        apart = (sides[one] != sides[other]) & (sides[one] >= 0) & (sides[other] >= 0)
-        fit = ~apart & (pictures[one] != pictures[other])
-        value, one, other = value[fit], one[fit], other[fit]
         order = np.lexsort((other, -value, one))
         one, other = one[order], other[order]
         place = np.arange(len(one)) - np.searchsorted(one, one)  # 0 is a row's nearest

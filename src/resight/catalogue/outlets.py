@@ -6,7 +6,7 @@ What each needs is imported when it is asked for, so that a short answer comes a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from resight.catalogue.store import Store
@@ -33,6 +33,7 @@ class Outlets:
         threshold: float | None = None,
         include_named: bool = True,
         smallest: int = 2,
+        progress: Callable[[str, float | None], None] | None = None,
     ) -> Grouping:
         """Propose individuals for the photos without a name. Nothing is written.
 
@@ -41,6 +42,7 @@ class Outlets:
                 chosen by the photos with names, see `resight.catalogue.group.choose_threshold`.
             include_named: whether photos may be proposed to show an individual of the catalogue.
             smallest: how many photos make a new individual; fewer are loners, and wait.
+            progress: is told what is being done, and how far that is, from 0 to 1.
 
         Raises:
             ResightError: a threshold or a size that cannot be one, or no photo waits for a name.
@@ -55,6 +57,7 @@ class Outlets:
             threshold=threshold,
             include_named=include_named,
             smallest=smallest,
+            progress=progress,
         )
 
     def confirm_groups(

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    ColumnElement,
     DateTime,
     Dialect,
     Float,
@@ -106,11 +105,6 @@ class FingerprintVector(TypeDecorator[bytes]):
         return np.fromstring(value[1:-1], np.float32, sep=",").astype("<f4").tobytes()
 
 
-def _where(condition: ColumnElement[bool]) -> dict[str, Any]:
-    """A partial index on both engines."""
-    return {"sqlite_where": condition, "postgresql_where": condition}
-
-
 # Named constraints: without names, SQLite cannot alter them in a later migration.
 metadata = MetaData(
     naming_convention={
@@ -164,7 +158,13 @@ individuals = Table(
     # No foreign key: photos refer to individuals, and a circle of tables cannot be made in order.
     Column("best_photo_id", Integer),
 )
-Index("uq_individuals_name_here", individuals.c.name, unique=True, **_where(~individuals.c.gone))
+Index(
+    "uq_individuals_name_here",
+    individuals.c.name,
+    unique=True,
+    sqlite_where=~individuals.c.gone,
+    info={"where": ~individuals.c.gone},
+)
 
 # Photos of one individual at one time and place; before anyone knows of whom, without individual.
 encounters = Table(
@@ -186,7 +186,8 @@ Index(
     func.coalesce(encounters.c.individual_id, 0),
     encounters.c.name,
     unique=True,
-    **_where(~encounters.c.gone),
+    sqlite_where=~encounters.c.gone,
+    info={"where": ~encounters.c.gone},
 )
 
 photos = Table(
@@ -300,6 +301,17 @@ calibrations = Table(
     Column("figures", JSON, nullable=False),
     sqlite_autoincrement=True,
 )
+
+
+@event.listens_for(metadata, "before_create")
+def _partial_on_postgres(_: MetaData, connection: Any, **__: Any) -> None:
+    # Not with the indexes: it would load SQLAlchemy's PostgreSQL at the start of every command.
+    if connection.dialect.name == "postgresql":
+        for table in (individuals, encounters):
+            for index in table.indexes:
+                if "where" in index.info:
+                    index.dialect_kwargs["postgresql_where"] = index.info["where"]
+
 
 # Before the first table: what refuses on PostgreSQL.
 event.listen(

@@ -255,18 +255,23 @@ def _check_company(store: Store, connection: sa.Connection, target: Any, images:
 
 def _check_whole(store: Store, connection: sa.Connection, target: Any, images: Images) -> None:
     """Refuse when a later photo would be left with nobody, or in company that must not be."""
-    photos = schema.photos
+    # Only what this undo has changed can be so; looking through 100,000 photos takes 80 ms.
+    photos, people, meetings = schema.photos, schema.individuals, schema.encounters
+    left: list[int] = []
     for table, column in (
-        (schema.individuals, photos.c.individual_id),
-        (schema.encounters, photos.c.encounter_id),
+        (photos, photos.c.id),
+        (people, photos.c.individual_id),
+        (meetings, photos.c.encounter_id),
     ):
-        left = connection.scalars(
-            sa.select(photos.c.id)
-            .join(table, table.c.id == column)
-            .where(table.c.gone, photos.c.state != "gone")
-        ).all()
-        if left:
-            _refuse_for(store, connection, target, photos, left, "its photos would be nobody's")
+        for some in chunks(sorted(images.get(table.name, {}))):
+            left += connection.scalars(
+                sa.select(photos.c.id)
+                .outerjoin(people, people.c.id == photos.c.individual_id)
+                .outerjoin(meetings, meetings.c.id == photos.c.encounter_id)
+                .where(column.in_(some), photos.c.state != "gone", people.c.gone | meetings.c.gone)
+            )
+    if left:
+        _refuse_for(store, connection, target, photos, {*left}, "its photos would be nobody's")
     if any("model_id" in was for was, _ in images.get("about", {}).values()):
         _check_model(store, connection, target, images)
     wrong = wrongly_together(store, connection, sorted(images.get("photos", {})))

@@ -106,7 +106,9 @@ def review(
             uploads=uploads,
             watched=folder,
         )
-        config = uvicorn.Config(app, log_level="warning", server_header=False, proxy_headers=False)
+        config = uvicorn.Config(
+            app, log_level="warning", server_header=False, proxy_headers=False, ws="none"
+        )
         server = uvicorn.Server(config)
         if address is None:
             address = _address(host, socket.getsockname()[1], token)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from functools import cache as once
@@ -11,10 +12,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from anyio import to_thread
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from resight.catalogue import Catalogue
 from resight.catalogue.journal import computer_user
@@ -94,6 +97,7 @@ def create_app(
     app.state.version = assets_version()
     _routes(app, desk)
     _errors(app)
+    app.add_middleware(_Then, then=desk.answered.set)
     app.add_middleware(
         Guard,
         token=token,
@@ -107,33 +111,9 @@ def create_app(
 
 
 def _routes(app: FastAPI, desk: Desk) -> None:
-    from resight.web import (
-        draw,
-        groups,
-        history,
-        individuals,
-        map,
-        pages,
-        photos,
-        quality,
-        queue,
-        sounds,
-        wall,
-    )
+    from resight.web import pages, queue
 
-    for room in (
-        pages,
-        queue,
-        groups,
-        photos,
-        sounds,
-        wall,
-        individuals,
-        map,
-        draw,
-        quality,
-        history,
-    ):
+    for room in (pages, queue):
         app.include_router(room.router)
     # The version is in the path, so that what a script imports is as new as the script.
     app.mount(f"/static/{app.state.version}", _Static(directory=HERE / "static"), name="static")
@@ -146,6 +126,54 @@ def _routes(app: FastAPI, desk: Desk) -> None:
         ("/quality", "Quality"),
         ("/history", "History"),
     ]
+    desk.other_rooms = _other_rooms(app)
+
+
+def _other_rooms(app: FastAPI) -> Callable[[], None]:
+    """What opens all rooms but those of the first page, once: it is a third of the start's work.
+
+    It is called after the first answer, or before whatever else is asked for.
+    """
+    lock = threading.Lock()
+    nothing_there = app.router.default
+    described = app.openapi
+    opened = False
+
+    def other_rooms() -> None:
+        nonlocal opened
+        with lock:
+            if opened:
+                return
+            from resight.web import (
+                draw,
+                groups,
+                history,
+                individuals,
+                map,
+                photos,
+                quality,
+                sounds,
+                wall,
+            )
+
+            for room in (groups, photos, sounds, wall, individuals, map, draw, quality, history):
+                app.include_router(room.router)
+            opened = True
+
+    async def not_here(scope: Scope, receive: Receive, send: Send) -> None:
+        if opened:
+            await nothing_there(scope, receive, send)
+        else:
+            await to_thread.run_sync(other_rooms)
+            await app.router(scope, receive, send)
+
+    def openapi() -> dict[str, Any]:
+        other_rooms()
+        return described()
+
+    app.router.default = not_here
+    app.openapi = openapi  # type: ignore[method-assign]
+    return other_rooms
 
 
 def _errors(app: FastAPI) -> None:
@@ -195,6 +223,18 @@ def _beside(catalogue: Catalogue) -> tuple[Path, str]:
     if catalogue.path is not None:
         return catalogue.path.parent, catalogue.path.stem
     return Path.cwd(), "resight-review"
+
+
+class _Then:
+    """Calls something after each answer."""
+
+    def __init__(self, app: ASGIApp, then: Callable[[], None]) -> None:
+        self.app, self.then = app, then
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+        if scope["type"] == "http":
+            self.then()
 
 
 class _Static(StaticFiles):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,6 +41,8 @@ class Desk:
         watched: the folder that new photos are taken from, or None.
         memory: room for what a page computes once: by name, (the catalogue's revision, value).
         jobs: what is computed beside the pages.
+        other_rooms: makes the pages that were not needed for the first one.
+        answered: set once the first page has been sent.
     """
 
     catalogue: Catalogue
@@ -51,6 +55,8 @@ class Desk:
     watched: Path | None = None
     memory: dict[str, Any] = field(default_factory=dict)
     jobs: Jobs = field(default_factory=Jobs)
+    other_rooms: Callable[[], None] = lambda: None
+    answered: threading.Event = field(default_factory=threading.Event)
 
 
 def desk_of(request: Request) -> Desk:

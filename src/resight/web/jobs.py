@@ -51,6 +51,12 @@ class Job:
         self.words, self.share = words, share
         self.step += news
 
+    def wait(self, seconds: float) -> bool:
+        """Give it a little time to end; whether it has."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+        return self.done
+
 
 class JobOut(BaseModel):
     """How far a piece of work is."""

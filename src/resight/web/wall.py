@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from bisect import insort
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -12,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
 from resight.catalogue.browse import Shown, natural
-from resight.catalogue.browse_individuals import Face
+from resight.catalogue.faces import Face, Faces
 from resight.web.desk import Desk, OfDesk, page
 from resight.web.shapes import PhotoOut
 
@@ -21,9 +22,9 @@ AT_ONCE = 96  # faces that come together; it divides by 2, 3, 4, 6 and 8, the ro
 Order = Literal["name", "photos", "seen", "new"]
 ORDERS = {"name": "Name", "photos": "Most photos", "seen": "Seen last", "new": "Newest"}
 _KEYS: dict[str, Callable[[Face], Any]] = {
-    "name": lambda face: natural(face.name),
-    "photos": lambda face: (-face.photos, natural(face.name)),
-    "seen": lambda face: (-(face.last or datetime.min).toordinal(), natural(face.name)),
+    "name": lambda face: (natural(face.name), face.id),
+    "photos": lambda face: (-face.photos, natural(face.name), face.id),
+    "seen": lambda face: (-(face.last or datetime.min).toordinal(), natural(face.name), face.id),
     "new": lambda face: -face.id,
 }
 _looking = threading.Lock()
@@ -59,7 +60,7 @@ def wall_page(
         "individuals.html",
         active="/individuals",
         orders=ORDERS,
-        everybody=len(_everybody(desk, "name")),
+        everybody=len(everybody(desk, "name")),
         **_some(desk, part, order, 0),
     )
 
@@ -100,7 +101,7 @@ def individuals(
 
 def _some(desk: Desk, part: str, order: str, skip: int, count: int = AT_ONCE) -> dict[str, Any]:
     """What `faces.html` shows: faces with their photos, how many there are, and what comes next."""
-    found = _everybody(desk, order)
+    found = everybody(desk, order)
     plain = part.strip().casefold()
     if plain:
         found = [face for face in found if plain in face.name.casefold()]
@@ -119,15 +120,27 @@ def _some(desk: Desk, part: str, order: str, skip: int, count: int = AT_ONCE) ->
     }
 
 
-def _everybody(desk: Desk, order: str) -> list[Face]:
-    """All faces, in this order; read and sorted once for each state of the catalogue."""
+def everybody(desk: Desk, order: str) -> list[Face]:
+    """All faces, in this order; after a decision only those that it touched are put elsewhere."""
     with _looking:
-        revision = desk.catalogue.revision()
-        kept = desk.memory.get("wall")
-        if kept is None or kept[0] != revision:
-            kept = (revision, {"": desk.catalogue.faces()})
-            desk.memory["wall"] = kept
-        orders: dict[str, list[Face]] = kept[1]
+        kept: tuple[Faces, dict[str, list[Face]]] = desk.memory.get("wall", (None, {}))
+        before, orders = kept
+        now = desk.catalogue.faces_now(before)
+        if now is not before:
+            orders = {} if now.touched is None else _moved(orders, now, now.touched)
+            desk.memory["wall"] = (now, orders)
         if order not in orders:
-            orders[order] = sorted(orders[""], key=_KEYS[order])
+            orders[order] = sorted(now.everybody.values(), key=_KEYS[order])
         return orders[order]
+
+
+def _moved(
+    orders: dict[str, list[Face]], now: Faces, touched: frozenset[int]
+) -> dict[str, list[Face]]:
+    """The orders with some faces taken out and put back where they belong by now."""
+    moved = {}
+    for order, found in orders.items():
+        moved[order] = [face for face in found if face.id not in touched]
+        for number in touched & now.everybody.keys():
+            insort(moved[order], now.everybody[number], key=_KEYS[order])
+    return moved

@@ -95,17 +95,35 @@ class Watched:
 
 
 def warm(desk: Desk) -> Callable[[], None]:
-    """Read the gallery while the first page is being looked at; gives what waits for the end."""
+    """Get the gallery, the other pages and everybody's faces ready beside the first page.
+
+    Begun when that has been sent, so that it does not wait for this; gives what waits for the end.
+    """
+    ended = threading.Event()
 
     def read() -> None:
+        desk.answered.wait()
         try:
-            desk.catalogue.warm()
+            if not ended.is_set():
+                desk.catalogue.warm()
+            if not ended.is_set():
+                desk.other_rooms()
+            if not ended.is_set():
+                from resight.web.wall import everybody
+
+                everybody(desk, "name")
         except ResightError as error:  # the page that needs it says so too
             print(" ".join(str(error).split()), file=sys.stderr)
 
     thread = threading.Thread(target=read, name="resight-warm", daemon=True)
     thread.start()
-    return thread.join
+
+    def end() -> None:
+        ended.set()
+        desk.answered.set()
+        thread.join()
+
+    return end
 
 
 def _files(folder: Path) -> Iterator[tuple[str, State]]:

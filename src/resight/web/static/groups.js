@@ -9,8 +9,11 @@ async function load() {
   try {
     const found = await call("/api/groups");
     $("#why").textContent = found.why.map((why) => `${sentence(why)}.`).join(" ");
+    if (!found.current && !found.groups.length) return looking(found.job);
     home.replaceChildren(...found.groups.map(card));
-    if (!found.groups.length) {
+    if (!found.current) {
+      home.append(make("p.faint", {}, "Other groups are being looked for; they come when these are decided."));
+    } else if (!found.groups.length) {
       home.replaceChildren(make("div.empty", {}, make("h2", {}, "No groups"),
         make("p.faint", {}, found.loners
           ? `${counted(found.loners, "photo")} without a name, and each is near no other. The queue has them.`
@@ -23,6 +26,19 @@ async function load() {
     home.replaceChildren(make("p.note", {}, error.message));
   }
   home.setAttribute("aria-busy", "false");
+}
+
+// What is done meanwhile; asked again and again until there are groups.
+function looking(job) {
+  const words = job?.running ? job.words : "Looking for groups";
+  const share = job?.running && job.share !== null ? `, ${Math.floor(100 * job.share)} %` : "";
+  if (!$("progress", home)) {
+    home.replaceChildren(make("div.empty", {}, make("progress", { max: 1, "aria-label": "Looking for groups" }), make("p.faint", {})));
+  }
+  const bar = $("progress", home);
+  if (share) bar.value = job.share; else bar.removeAttribute("value");
+  $("p", home).textContent = `${words}${share} …`;
+  setTimeout(load, 1000);
 }
 
 function card(group) {
