@@ -255,5 +255,8 @@ def to_learn_from(photos: Sequence[Photo], until: datetime | None) -> list[Photo
 
 
 def at_chance(recall: float | None, commonest: float) -> bool:
-    """Whether R@1 does not clear the share of the commonest individual by a tenth of the rest."""
-    return recall is not None and recall < commonest + 0.1 * (1 - commonest)
+    """Whether R@1 clears the share of the commonest individual neither threefold nor by a tenth.
+
+    The tenth is of what is left to 1; among hundreds of individuals, three times is far already.
+    """
+    return recall is not None and recall < min(3 * commonest, commonest + 0.1 * (1 - commonest))
