@@ -8,11 +8,11 @@ demo: .venv/ready
 	$(BIN)/resight demo
 
 test: .venv/ready check
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Also the tests marked slow.
 test-all: .venv/ready check
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m ""
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m ""
 
 check: .venv/ready
 	$(BIN)/ruff check .

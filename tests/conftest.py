@@ -19,6 +19,20 @@ hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("search", deadline=None, max_examples=500)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
+# These take the longest: they begin, so that none of them runs alone at the end.
+LONGEST = (
+    "test_tutorial_photographs.py",
+    "test_tutorial.py",
+    "test_web_browser.py",
+    "test_learn_several.py",
+    "test_learn_photographs.py",
+    "test_core_without_torch.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -123,10 +123,10 @@ def test_from_dropping_photos_to_an_exported_history(page: Any, served: tuple[st
         assert name in [one.name for one in catalogue.individuals()]
 
 
+@pytest.mark.parametrize("count", [30, pytest.param(100, marks=pytest.mark.slow)])
 def test_a_key_for_each_photo_where_the_first_candidate_is_right(
-    page: Any, served: tuple[str, Path]
+    page: Any, served: tuple[str, Path], count: int
 ) -> None:
-    count = 100
     with Catalogue.open(served[1]) as catalogue:
         catalogue.junk([photo.path for photo in catalogue.unnamed()])
         vectors, names, _ = catalogue.vectors()
