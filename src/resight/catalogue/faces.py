@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -156,6 +156,6 @@ def _read(connection: sa.Connection, only: Sequence[int] | None = None) -> list[
     return found
 
 
-def by_camera(*moments: datetime | None) -> Iterable[datetime]:
+def by_camera(*moments: datetime | None) -> list[datetime]:
     """Those that are there, by the camera's clock; an encounter's has that as if it were UTC."""
     return [one.replace(tzinfo=None) for one in moments if one is not None]

@@ -239,8 +239,8 @@ def near_pairs(
             fit &= (sides == here) | (sides < 0) | (here < 0)
         if k < len(vectors) and np.count_nonzero(fit) > _MANY * fit.size:
             # Sorting many is dear: what is less near than a row's k-th goes first, equals stay.
-            place = len(vectors) - k
-            worst = np.partition(np.where(fit, similarity, -np.inf), place, axis=1)[:, place]
+            last = len(vectors) - k
+            worst = np.partition(np.where(fit, similarity, -np.inf), last, axis=1)[:, last]
             fit &= similarity >= worst[:, None]
         one, other = np.nonzero(fit)
         value, one = similarity[one, other], rows[one]
