@@ -61,7 +61,7 @@ def new_page(browser: Any, address: str, **more: Any) -> Any:
     settings = {"viewport": {"width": 1366, "height": 768}, "reduced_motion": "reduce", **more}
     context = browser.new_context(base_url=address, **settings)
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     page.wrong = []
     page.on("pageerror", lambda error: page.wrong.append(str(error)))
     page.on(

@@ -142,9 +142,18 @@ def test_a_key_for_each_photo_where_the_first_candidate_is_right(
         """() => {
             window.presses = 0;
             addEventListener("keydown", () => { window.presses += 1; }, true);
+            const asked = window.fetch;
+            Object.assign(window, { underWay: 0, heard: performance.now() });
+            window.fetch = async (...what) => {
+                window.underWay += 1;
+                try { return await asked(...what); }
+                finally { window.underWay -= 1; window.heard = performance.now(); }
+            };
         }"""
     )
     for left in reversed(range(count)):
+        # A key right after the first candidate changed does nothing: a person looks first.
+        page.wait_for_function("() => !window.underWay && performance.now() - window.heard > 450")
         page.keyboard.press("Enter")
         waiting(page, left)
         if left:
@@ -199,7 +208,7 @@ def test_a_reload_loses_no_decision(page: Any, served: tuple[str, Path]) -> None
     answered(page)
     page.route("**/api/decisions", lambda route: route.abort())
     page.keyboard.press("l")
-    page.wait_for_function("localStorage.length === 1")
+    page.wait_for_function("() => localStorage.length === 1")
     other = page.context.new_page()
     other.goto("/history")  # which sends nothing
     page.close()  # a crash: as long as it is open, it takes up itself what is left
