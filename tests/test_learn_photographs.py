@@ -193,9 +193,22 @@ def test_a_transformer_does_not_grow() -> None:
     assert not takes(patches, 3, sizes)
 
 
-def test_the_best_epoch_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("off", "kept"),
+    [
+        ([-9.0, 0.0, -1.1], 1),  # the last is worse by more than chance
+        ([-9.0, 0.0, -0.9], 2),  # it is not, and comes later
+        ([-9.0, -0.9, 0.0], 2),
+        ([0.0, -0.6, -1.1], 1),  # measured from the highest, not step by step
+    ],
+)
+def test_the_best_epoch_is_kept(
+    off: list[float], kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     learn = small_learner(tmp_path)
-    weights, figures = [], iter([0.5, 0.9, 0.7])
+    error = (0.9 * 0.1 / len(learn.dls.valid.photos)) ** 0.5  # of R@1 0.9, by hand
+    reached = [max(0.0, 0.9 + errors * error) for errors in off]
+    weights, figures = [], iter(reached)
 
     def told(self: KeepBest, after: Any = KeepBest.after_epoch) -> None:
         self.learn.figures["R@1"] = next(figures)
@@ -204,10 +217,12 @@ def test_the_best_epoch_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(KeepBest, "after_epoch", told)
     learn.fit(3, 1e-2, cbs=KeepBest())
-    assert learn.figures["R@1"] == 0.9
+    assert learn.figures["R@1"] == reached[kept]
     for name, value in learn.model.state_dict().items():
-        assert torch.equal(value, weights[1][name])
-    assert any(not torch.equal(v, weights[2][k]) for k, v in learn.model.state_dict().items())
+        assert torch.equal(value, weights[kept][name])
+    for other in {0, 1, 2} - {kept}:
+        state = learn.model.state_dict()
+        assert any(not torch.equal(v, weights[other][k]) for k, v in state.items())
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 from fastai.callback.core import Callback
 from fastai.torch_core import get_model
 
 
 class KeepBest(Callback):
-    """Ends a training with the weights of the epoch with the highest R@1 in validation.
+    """Ends a training with the weights of the best epoch in validation.
 
-    Only epochs that see photos of the full size are compared (`GrowingSize`); of equals the latest
-    is kept. `Resume` takes up what was the best so far.
+    That is the latest whose R@1 lies within one standard error of the highest: among a few hundred
+    photos the highest is often chance, and at the end, when the learning rate has fallen, weights
+    are better than validation can tell. Only epochs that see photos of the full size are compared
+    (`GrowingSize`). `Resume` takes up what was the best so far.
     """
 
     order = 64  # when the figures of the epoch are there, before `Resume` saves
@@ -26,9 +30,12 @@ class KeepBest(Callback):
         network = get_model(self.model)
         if value is None or self.learn.dls.valid.shrunk_to not in (None, network.size):
             return
-        if self.learn.best is None or value >= self.learn.best["figures"]["R@1"]:
+        known = self.learn.best or {"highest": value}
+        highest = max(value, known.get("highest", 0.0))
+        error = math.sqrt(highest * (1 - highest) / max(1, len(self.learn.dls.valid.photos)))
+        if self.learn.best is None or value >= highest - error:
             weights = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
-            self.learn.best = {"figures": figures, "model": weights}
+            self.learn.best = {"figures": figures, "model": weights, "highest": highest}
 
     def after_fit(self) -> None:
         """Put the best weights back."""
