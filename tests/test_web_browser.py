@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -193,6 +194,27 @@ def test_two_reviewers_at_once(chrome: Any, page: Any, served: tuple[str, Path])
         assert (said.who, said.individual) == ("Bob", "Koko")
     assert not other.wrong
     other.context.close()
+
+
+def test_groups_that_take_long_say_how_far_they_are(
+    page: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, really = threading.Event(), Catalogue.group
+
+    def slowly(self: Catalogue, *, progress: Any, **options: Any) -> Any:
+        progress("Comparing 2,000 photos", 0.42)
+        assert go_on.wait(60)
+        return really(self, progress=progress, **options)
+
+    monkeypatch.setattr(Catalogue, "group", slowly)
+    page.goto("/groups")
+    page.get_by_text("Comparing 2,000 photos, 42 %").wait_for()
+    assert page.get_by_role("progressbar").evaluate("(bar) => bar.value") == 0.42
+    browser.shot(page, "groups-looked-for")
+    go_on.set()
+    page.wait_for_function("() => !document.querySelector('#groups progress')")
+    assert page.locator("#groups").inner_text()
+    browser.shot(page, "groups-found")
 
 
 def test_a_reload_loses_no_decision(page: Any, served: tuple[str, Path]) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,26 @@ def test_the_other_pages_are_there_for_whoever_asks_first(app: Any) -> None:
     opened = rooms(app)
     assert asked(app, "/no-such-page").status_code == 404
     assert rooms(app) == opened
+
+
+def test_whoever_asks_while_they_are_opened_waits_for_it(app: Any) -> None:
+    desk, open_them = app.state.desk, app.state.desk.other_rooms
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly() -> None:
+        begun.set()
+        assert go_on.wait(60)
+        open_them()
+
+    desk.other_rooms = slowly
+    found: list[int] = []
+    asking = threading.Thread(target=lambda: found.append(asked(app, "/quality").status_code))
+    asking.start()
+    assert begun.wait(60)
+    assert not found
+    go_on.set()
+    asking.join(60)
+    assert found == [200]
 
 
 @pytest.mark.parametrize("path", ["/no-such-page", "/api/openapi.json", "/api", "/quality"])

@@ -97,7 +97,7 @@ def create_app(
     app.state.version = assets_version()
     _routes(app, desk)
     _errors(app)
-    app.add_middleware(_Then, then=desk.answered.set)
+    app.add_middleware(_FirstPage, desk=desk)
     app.add_middleware(
         Guard,
         token=token,
@@ -130,12 +130,8 @@ def _routes(app: FastAPI, desk: Desk) -> None:
 
 
 def _other_rooms(app: FastAPI) -> Callable[[], None]:
-    """What opens all rooms but those of the first page, once: it is a third of the start's work.
-
-    It is called after the first answer, or before whatever else is asked for.
-    """
+    """What opens all rooms but those of the first page, once: it is a third of the start's work."""
     lock = threading.Lock()
-    nothing_there = app.router.default
     described = app.openapi
     opened = False
 
@@ -160,18 +156,10 @@ def _other_rooms(app: FastAPI) -> Callable[[], None]:
                 app.include_router(room.router)
             opened = True
 
-    async def not_here(scope: Scope, receive: Receive, send: Send) -> None:
-        if opened:
-            await nothing_there(scope, receive, send)
-        else:
-            await to_thread.run_sync(other_rooms)
-            await app.router(scope, receive, send)
-
     def openapi() -> dict[str, Any]:
         other_rooms()
         return described()
 
-    app.router.default = not_here
     app.openapi = openapi  # type: ignore[method-assign]
     return other_rooms
 
@@ -225,16 +213,22 @@ def _beside(catalogue: Catalogue) -> tuple[Path, str]:
     return Path.cwd(), "resight-review"
 
 
-class _Then:
-    """Calls something after each answer."""
+class _FirstPage:
+    """Opens the other rooms for whoever asks for one, and tells when the first page was sent."""
 
-    def __init__(self, app: ASGIApp, then: Callable[[], None]) -> None:
-        self.app, self.then = app, then
+    def __init__(self, app: ASGIApp, desk: Desk) -> None:
+        self.app, self.desk, self.all_open = app, desk, False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        path = scope["path"]
+        if not self.all_open and path != "/" and not path.startswith(("/static/", "/api/queue")):
+            await to_thread.run_sync(self.desk.other_rooms)
+            self.all_open = True
         await self.app(scope, receive, send)
-        if scope["type"] == "http":
-            self.then()
+        self.desk.answered.set()
 
 
 class _Static(StaticFiles):
