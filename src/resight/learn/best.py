@@ -30,10 +30,9 @@ class KeepBest(Callback):
         network = get_model(self.model)
         if value is None or self.learn.dls.valid.shrunk_to not in (None, network.size):
             return
-        known = self.learn.best or {"highest": value}
-        highest = max(value, known.get("highest", 0.0))
+        highest = max(value, (self.learn.best or {}).get("highest", 0.0))
         error = math.sqrt(highest * (1 - highest) / max(1, len(self.learn.dls.valid.photos)))
-        if self.learn.best is None or value >= highest - error:
+        if value >= highest - error:
             weights = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
             self.learn.best = {"figures": figures, "model": weights, "highest": highest}
 

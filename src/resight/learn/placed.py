@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from resight.learn.embedder import Embedder
 
-# Cells a side of the last map of each stride. What lies behind these maps is left out.
-_CELLS = {8: 10, 16: 10}
+# The last map of each of these is laid in so many cells a side; what lies behind is left out.
+_STRIDES, _FINEST = (8, 16), 10
 _MOST_NUMBERS = 8192  # of one map's cells together: a wide map is laid in fewer
 DROPOUT = 0.3
 
@@ -37,9 +37,8 @@ class PlacedBody(nn.Module):
     def __init__(self, net: nn.Module, channels: int, size: tuple[int, int]) -> None:
         super().__init__()
         self.net = net
-        strides, stages = _last_of_each_stride(net)
-        self.stages = list(strides.values())
-        self.whole = stages - 1 in self.stages
+        self.stages = _last_of_each_stride(net)
+        self.whole = len(cast(Any, net).feature_info) - 1 in self.stages
         if not self.whole:
             cast(Any, net).prune_intermediate_layers(self.stages)
         training, device = net.training, next(net.parameters()).device
@@ -47,13 +46,12 @@ class PlacedBody(nn.Module):
         with torch.no_grad():
             pooled, maps = self._maps(torch.zeros(1, channels, *size, device=device))
         net.train(training)
-        widths = [int(each.shape[1]) for each in maps]
         self.cells = [
-            max(1, min(_CELLS[stride], int((_MOST_NUMBERS / width) ** 0.5), max(each.shape[2:])))
-            for stride, width, each in zip(strides, widths, maps, strict=True)
+            max(1, min(_FINEST, int((_MOST_NUMBERS / each.shape[1]) ** 0.5), max(each.shape[2:])))
+            for each in maps
         ]
         self.features = sum(int(each.shape[1]) for each in pooled) + sum(
-            width * cells**2 for width, cells in zip(widths, self.cells, strict=True)
+            int(each.shape[1]) * cells**2 for each, cells in zip(maps, self.cells, strict=True)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -75,13 +73,16 @@ class PlacedBody(nn.Module):
         )
 
 
-def _last_of_each_stride(net: nn.Module) -> tuple[dict[int, int], int]:
-    """Which of a body's stages is the last of each stride that is placed, and how many it has."""
+def _last_of_each_stride(net: nn.Module) -> list[int]:
+    """Which of a body's stages are the last of a stride that is placed."""
     stages: Any = net.feature_info
     found = {int(stage["reduction"]): place for place, stage in enumerate(stages)}
-    if not found.keys() & _CELLS.keys():
-        raise ValueError(f"no map of stride {' or '.join(map(str, _CELLS))}, only {sorted(found)}")
-    return {stride: found[stride] for stride in _CELLS if stride in found}, len(stages)
+    last = [found[stride] for stride in _STRIDES if stride in found]
+    if not last:
+        raise ValueError(
+            f"no map of stride {' or '.join(map(str, _STRIDES))}, only {sorted(found)}"
+        )
+    return last
 
 
 class Standardise(nn.Module):
@@ -179,7 +180,7 @@ def keep_first_stages(net: nn.Module, reduction: int = 4) -> int:
 def keep_wide_depthwise(net: nn.Module) -> int:
     """Let depthwise kernels wider than 3 stay as they came, in place.
 
-    They are a hundredth of the parameters, and a processor takes a fifth of a training step for
+    They are a twentieth of the parameters, and a processor takes a fifth of a training step for
     their gradients (docs/learning.md); the channels between them are learned.
 
     Returns:
