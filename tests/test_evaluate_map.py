@@ -182,15 +182,38 @@ def test_the_legend_stays_inside_the_picture(tmp_path: Path, individuals: int) -
     assert (image[:, 1300:] < 255).any()
 
 
-def test_names_never_cover_one_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rooms: list[Room] = []
+@pytest.fixture
+def rooms(monkeypatch: pytest.MonkeyPatch) -> list[Room]:
+    """What the next maps make for their names."""
+    made: list[Room] = []
     start = Room.__init__
 
     def remember(room: Room, axes: object) -> None:
         start(room, axes)
-        rooms.append(room)
+        made.append(room)
 
     monkeypatch.setattr(Room, "__init__", remember)
+    return made
+
+
+def test_the_name_of_one_photo_stays_beside_it(tmp_path: Path, rooms: list[Room]) -> None:
+    rng = np.random.default_rng(2)
+    heaps = np.concatenate([rng.normal(at, 0.3, (100, 2)) for at in ((0, 0), (9, 0), (0, 9))])
+    singles = np.array([[0.1, 0.1], [0.2, 0.0], [0.0, 0.3], [5.0, 5.0]])
+    names = [name for name in "012" for _ in range(100)] + ["star", "moon", "house", "tree"]
+    draw_map(np.concatenate((heaps, singles)), names, path=tmp_path / "m.png")
+    (room,) = rooms
+    written = {text.get_text(): text for text in room.axes.texts}
+    assert {"0", "1", "2", "tree"} <= set(written)  # a heap bears its name, a loner has room
+    for name, place in zip(names[-4:], singles, strict=True):
+        if name in written:
+            area = written[name].get_window_extent(room.renderer)
+            x, y = room.axes.transData.transform(place)
+            assert area.x0 - 15 < x < area.x1 + 15
+            assert area.y0 - 15 < y < area.y1 + 15
+
+
+def test_names_never_cover_one_another(tmp_path: Path, rooms: list[Room]) -> None:
     vectors = np.random.default_rng(1).normal(0, 1, (300, 2))
     draw_map(vectors, [f"whale {i}" for i in range(300)], path=tmp_path / "m.png")
     (room,) = rooms

@@ -136,6 +136,8 @@ def test_who_is_not_there_is_told(review: reviews.Review) -> None:
         assert says in response.text
     assert review.client.get("/individuals/0").status_code == 422
     assert review.client.get("/individuals/99999999999").status_code == 422
+    response = review.client.get("/individuals/Luna", headers=accept)
+    assert (response.status_code, "no such page" in response.text) == (404, True)
 
 
 def test_rename_merge_and_back(review: reviews.Review) -> None:

@@ -57,7 +57,8 @@ def test_the_other_pages_are_there_for_whoever_asks_first(app: Any) -> None:
     before = rooms(app)
     assert asked(app, "/").status_code == 200
     assert rooms(app) == before
-    assert asked(app, "/individuals/").url.path == "/individuals"
+    found = asked(app, "/individuals/")
+    assert (found.status_code, found.url.path) == (200, "/individuals"), found.text
     assert rooms(app) > before
     opened = rooms(app)
     assert asked(app, "/no-such-page").status_code == 404

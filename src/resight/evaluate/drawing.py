@@ -97,18 +97,27 @@ def draw_map(
     taken = Room(axes)
     boxes = _draw_queries(axes, asked, ask_names, taken)
     few = len(by_size) <= 2 * STYLED
-    on = few and len(places) >= 20 * len(by_size)  # a heap can bear its name, a few photos not
+    # A heap can bear its name; of a few photos it stands beside them, or nowhere but the legend.
+    heaps = {name for name, rows in individuals.items() if few and len(rows) >= 20}
     others = [name for name in by_size if name not in style][: _MOST_NAMES - len(styled)]
     for part in (styled, others):
         middles = [_medoid(places[individuals[name]]) for name in part]
-        if not on:
-            photos = [row for name in part for row in individuals[name]]
-            for place in places[photos] if few else middles:
+        if few:
+            loose = [row for name in part if name not in heaps for row in individuals[name]]
+            for place in places[loose]:
+                taken.dot(place)
+        else:
+            for place in middles:
                 taken.dot(place)
         for name, middle in zip(part, middles, strict=True):
             shade = _darker(_colour(style[name])) if name in style else "#6B6B6B"
-            size = (15.0 if on else 12.0) if few else 8.5 if name in style else 6.5
-            taken.name(middle, shortened(name), size, shade, on=on, bold=name in style)
+            if name in heaps:
+                size = 15.0
+            elif few and not heaps:
+                size = 12.0
+            else:
+                size = 8.5 if name in style else 6.5
+            taken.name(middle, shortened(name), size, shade, on=name in heaps, bold=name in style)
     _legend(figure, style, {name: len(rows) for name, rows in individuals.items()}, boxes)
     return _save(figure, Path(path))
 

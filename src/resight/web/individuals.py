@@ -113,7 +113,7 @@ def called(desk: OfDesk, name: Annotated[str, Query(max_length=200)]) -> Redirec
     return RedirectResponse(f"/individuals/{desk.catalogue.number_of(name)}", 303)
 
 
-@router.get("/individuals/{number}", include_in_schema=False, response_class=HTMLResponse)
+@router.get("/individuals/{number:int}", include_in_schema=False, response_class=HTMLResponse)
 def individual_page(
     request: Request, desk: OfDesk, number: Number, everything: Annotated[bool, Query()] = False
 ) -> HTMLResponse:
@@ -141,7 +141,7 @@ def individual_page(
     )
 
 
-@router.get("/individuals/{number}/merge", include_in_schema=False, response_class=HTMLResponse)
+@router.get("/individuals/{number:int}/merge", include_in_schema=False, response_class=HTMLResponse)
 def merge_page(request: Request, desk: OfDesk, number: Number) -> HTMLResponse:
     """Who may be the same, side by side; the page fetches it."""
     one = desk.catalogue.portrait(number)
