@@ -59,7 +59,7 @@ def all_below(folder: Path) -> dict[str, bytes]:
 PEER = "import numpy, onnxruntime, sqlalchemy.orm, typer, PIL.Image"
 
 
-def processor_time(run: Callable[[], object], turns: int = 4) -> float:
+def processor_time(run: Callable[[], object], turns: int = 3) -> float:
     """Seconds of processor time that a child process takes, the best of some turns after a first.
 
     Others may be busy on this machine, so it is not the time on the clock.

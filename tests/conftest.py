@@ -13,6 +13,11 @@ from typing import Any
 import hypothesis
 import pytest
 
+# Workers side by side (make test) have one processor each: more threads only wait for one another.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(_name, "1")
+
 # The same command twice gives the same answer, Hypothesis' examples included. To look further than
 # the fixed ones: HYPOTHESIS_PROFILE=search.
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
@@ -129,3 +134,11 @@ def review(tmp_path: Path, filled_herd: Path) -> Iterator[Any]:
     with reviews.open_review(place, tmp_path) as client:
         reviews.at_the_page(client)
         yield reviews.Review(client, place, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Any]:
+    """A real browser, or the test is skipped."""
+    browser = pytest.importorskip("browser")
+    with browser.browsing() as found:
+        yield found

@@ -21,6 +21,17 @@ from textures import noisy, texture, turned
 
 NAMES = ("Luna", "Ferro", "Ada", "Brisa", "Koko", "Moss")
 
+# Names that break a page which does not escape them.
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror='alert(1)'>",
+    "{{ 7 * 7 }}",
+    "../../etc/passwd",
+    "O'Hara & sons; DROP TABLE",
+    "Sól 🐋 שלום",
+    "%00%2f%3cb%3e",
+]
+
 
 def colour(seed: int, turn: float = 0.0, grain: int = 0) -> Image.Image:
     """A photo of the individual with this number, seen turned and in its own exposure."""

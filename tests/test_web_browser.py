@@ -22,12 +22,6 @@ from resight.web import create_app
 pytest.importorskip("playwright", reason="needs playwright (the dev extra)")
 
 
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Any]:
-    with browser.browsing() as found:
-        yield found
-
-
 @pytest.fixture
 def served(filled_herd: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """The address of a review, and its catalogue's file."""

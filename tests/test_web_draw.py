@@ -262,12 +262,6 @@ def test_no_drawing_brings_it_down(drawing: Review) -> None:
 # In a browser.
 
 
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Any]:
-    with browser.browsing() as found:
-        yield found
-
-
 @pytest.fixture
 def served(glyphs: Path, tmp_path: Path) -> Iterator[str]:
     shutil.copytree(glyphs, tmp_path, dirs_exist_ok=True)

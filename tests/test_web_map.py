@@ -279,12 +279,6 @@ def test_of_very_many_the_same_are_drawn_again(laid: Review) -> None:
 # In a browser.
 
 
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Any]:
-    with browser.browsing() as found:
-        yield found
-
-
 @pytest.fixture
 def page(chrome: Any, laid: Review) -> Iterator[Any]:
     from resight.web import create_app

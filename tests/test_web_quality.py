@@ -188,12 +188,6 @@ def test_work_goes_on_once_and_ends_with_the_review(review: Review) -> None:
 # In a browser.
 
 
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Any]:
-    with browser.browsing() as found:
-        yield found
-
-
 def test_reliability_is_shown_when_it_is_calibrated_now(
     chrome: Any, many: Path, tmp_path: Path
 ) -> None:
