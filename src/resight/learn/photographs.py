@@ -30,6 +30,7 @@ from resight.learn.plan import Plan, Size
 from resight.learn.ranks import count, rank
 from resight.learn.sizes import GrowingSize, growing_sizes, takes
 from resight.learn.together import averaged, everybody, wait
+from resight.learn.virtual import Mirrored
 
 # Learning rates of the body, the head and the loss' centres, as measured (docs/learning.md).
 BODY_RATE, HEAD_RATE, CENTRES_RATE = 4e-4, 5e-4, 5e-3
@@ -51,11 +52,14 @@ WARP = Warp(
 )
 
 
-def photo_augmentation() -> list[Augment]:
-    """The steps for photographs. Nothing is mirrored: sides may differ."""
+def photo_augmentation(individuals: int) -> list[Augment]:
+    """The steps for photographs of so many individuals.
+
+    Who is mirrored is somebody else, since sides may differ: there are twice as many labels.
+    """
     from resight.learn.light import Cover, Light
 
-    return [WARP, Light(), Cover()]
+    return [Mirrored(individuals), WARP, Light(), Cover()]
 
 
 def tuning_within(
@@ -136,7 +140,7 @@ class FineTuning:
         grows = body.sees == plan.size and takes(body.body, plan.channels, sizes)
         self.plan = plan
         self.sizes: list[Size] = sizes if grows else [plan.size]
-        self.arcface = ArcFaceLoss(len(train.names), plan.dim, margin=MARGIN, scale=SCALE)
+        self.arcface = ArcFaceLoss(2 * len(train.names), plan.dim, margin=MARGIN, scale=SCALE)
         individuals = min(plan.individuals or INDIVIDUALS, len(train.labels.unique()))
         self.batch = individuals * PHOTOS
         self.learn: ReidLearner = reid_learner(
@@ -146,7 +150,7 @@ class FineTuning:
             loss=loss or self.arcface,
             individuals=individuals,
             photos=PHOTOS,
-            augment=photo_augmentation(),
+            augment=photo_augmentation(len(train.names)),
             # In bfloat16 the processor is slower here: depthwise convolutions gain nothing.
             half_precision=torch.cuda.is_available(),
             seed=seed,

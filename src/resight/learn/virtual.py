@@ -126,6 +126,34 @@ class VirtualIndividuals:
         return resample(pixels, matrix, bend)
 
 
+@dataclass(frozen=True)
+class Mirrored:
+    """Shows some individuals of a batch mirrored, as somebody else.
+
+    A coat or a scar seen in a mirror is one that no animal here has, so it makes an individual of
+    its own out of photos that are there: there are twice as many to tell apart, and individuals
+    that training never saw are told apart better for it (docs/learning.md). Nobody is taught that
+    a side and its mirror image are the same.
+
+    Attributes:
+        individuals: how many there are; the mirrored `label` is `label + individuals`.
+        share: of the individuals in a batch.
+    """
+
+    individuals: int
+    share: float = 0.5
+
+    def __call__(
+        self, pixels: Tensor, labels: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Mirror all photos of some individuals in a batch (B, C, H, W), labels (B,)."""
+        who, place = labels.unique(return_inverse=True)
+        drawn = torch.rand(len(who), generator=generator, device=pixels.device)
+        mirrored = (drawn < self.share)[place]
+        pixels = torch.where(mirrored[:, None, None, None], pixels.flip(3), pixels)
+        return pixels, labels + self.individuals * mirrored
+
+
 # Which digit under which turn reads as which: (digit, turn, the digit it reads as).
 DIGITS_ALIKE = (
     *((digit, turn, digit) for digit in "018" for turn in (2, 4, 6)),
