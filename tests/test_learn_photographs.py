@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pytorch_metric_learning.losses import ArcFaceLoss as ReferenceArcFace
 from torch import nn
 
+from command_line import resight
 from learning import made_up_photos, one_thread, small_learner, write_photos  # noqa: F401
 from resight.errors import ResightError
 from resight.fingerprint import Fingerprinter
@@ -121,7 +122,7 @@ def test_an_arcface_that_cannot_be_is_refused(wish: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("step", [*photo_augmentation(8)[1:], Light(), Cover(share=1)], ids=repr)
+@pytest.mark.parametrize("step", [*photo_augmentation(), Light(), Cover(share=1)], ids=repr)
 def test_augmentation_keeps_shape_range_and_seed(step: Any, channels: int) -> None:
     pixels = torch.rand(8, channels, 32, 20, generator=torch.Generator().manual_seed(1))
     labels = torch.arange(8)
@@ -307,6 +308,7 @@ def test_photographs_go_on_from_imagenet_within_a_budget(
     assert 3 <= epochs <= 20  # fewer teach nothing, a second allows few
     assert "ArcFace" in told["loss"]
     assert told["held_back"] == 8
+    assert told["mirrored"] is True
     words = capfd.readouterr().err
     assert "(pretrained)" in words
     assert f"{epochs} epochs of" in words
@@ -321,20 +323,54 @@ def test_photographs_go_on_from_imagenet_within_a_budget(
     assert again.training["left_out"] == ["a: b"]
 
 
+PLAN = Plan(
+    kind="photos",
+    body="tf_efficientnet_lite0",
+    pretrained=True,
+    size=(192, 192),
+    channels=3,
+    fit="stretch",
+    dim=32,
+    loss="arcface",
+)
+
+
+@pytest.mark.parametrize(("mirrored", "classes"), [(True, 8), (False, 4)])
+def test_mirrored_individuals_can_be_left_out(
+    mirrored: bool, classes: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(photographs, "fold_batchnorm", lambda *_: 0)  # takes seconds, says nothing
+    photos = made_up_photos(4, 4, size=(64, 64), channels=3)
+    plan = replace(PLAN, size=(64, 64), mirrored=mirrored)
+    tuning = FineTuning(photos, photos, plan, path=tmp_path)
+    assert tuning.arcface.num_classes == classes
+    steps = tuning.learn.dls.train.augment
+    assert [step for step in steps if isinstance(step, Mirrored)] == [Mirrored(4)] * mirrored
+    assert tuning.learn.dls.train.one_batch()[1].max() < classes
+    assert {*tuning.learn.dls.valid.one_batch()[1].tolist()} == {0, 1, 2, 3}
+
+
+def test_the_command_leaves_them_out(
+    herd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[bool] = []
+
+    def train_photos(*_: Any, mirrored: bool, **more: Any) -> None:
+        told.append(mirrored)
+        raise ResightError("enough")
+
+    monkeypatch.setattr("resight.learn.train.train_photos", train_photos)
+    for words in ([], ["--mirrored"], ["--not-mirrored"]):
+        ran = resight("train", herd, "--out", tmp_path / "m.onnx", *words)
+        assert ran.failed_in_one_line() == "Error: enough"
+    assert told == [True, True, False]
+
+
 def test_where_time_is_short_photos_are_made_smaller(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     photos = made_up_photos(4, 16, size=(192, 192), channels=3)
-    plan = Plan(
-        kind="photos",
-        body="tf_efficientnet_lite0",
-        pretrained=True,
-        size=(192, 192),
-        channels=3,
-        fit="stretch",
-        dim=32,
-        loss="arcface",
-    )
+    plan = PLAN
     monkeypatch.setattr(photographs, "fold_batchnorm", lambda *_: 0)  # takes seconds, says nothing
     monkeypatch.setattr(
         FineTuning, "_seconds_a_batch", lambda _, size: size[0] * size[1] / (192 * 192)

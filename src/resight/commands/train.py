@@ -80,6 +80,14 @@ def train(
         int | None,
         typer.Option(min=2, help="How many a batch shows. Default: 16; of drawings 10."),
     ] = None,
+    mirrored: Annotated[
+        bool,
+        typer.Option(
+            "--mirrored/--not-mirrored",
+            help="Photographs: show half of the individuals mirrored, as somebody else. Not where "
+            "a mirror changes nothing that tells them apart: the outline of a fin.",
+        ),
+    ] = True,
     networks: Annotated[
         int, typer.Option(min=1, max=16, help="Train so many, and ask them together.")
     ] = 1,
@@ -182,6 +190,7 @@ def train(
             pretrained=pretrained,
             loss=loss,
             individuals=individuals,
+            mirrored=mirrored,
             networks=networks,
             looks=looks,
             valid_share=valid_share,

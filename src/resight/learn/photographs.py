@@ -52,14 +52,17 @@ WARP = Warp(
 )
 
 
-def photo_augmentation(individuals: int) -> list[Augment]:
-    """The steps for photographs of so many individuals.
+def photo_augmentation(mirrored: int = 0) -> list[Augment]:
+    """The steps for photographs.
 
-    Who is mirrored is somebody else, since sides may differ: there are twice as many labels.
+    Args:
+        mirrored: of so many individuals half are shown mirrored, as somebody else, since sides may
+            differ: there are twice as many labels. 0 mirrors nobody.
     """
     from resight.learn.light import Cover, Light
 
-    return [Mirrored(individuals), WARP, Light(), Cover()]
+    steps: list[Augment] = [WARP, Light(), Cover()]
+    return [Mirrored(mirrored), *steps] if mirrored else steps
 
 
 def tuning_within(
@@ -140,7 +143,9 @@ class FineTuning:
         grows = body.sees == plan.size and takes(body.body, plan.channels, sizes)
         self.plan = plan
         self.sizes: list[Size] = sizes if grows else [plan.size]
-        self.arcface = ArcFaceLoss(2 * len(train.names), plan.dim, margin=MARGIN, scale=SCALE)
+        mirrored = len(train.names) if plan.mirrored else 0
+        classes = len(train.names) + mirrored
+        self.arcface = ArcFaceLoss(classes, plan.dim, margin=MARGIN, scale=SCALE)
         individuals = min(plan.individuals or INDIVIDUALS, len(train.labels.unique()))
         self.batch = individuals * PHOTOS
         self.learn: ReidLearner = reid_learner(
@@ -150,7 +155,7 @@ class FineTuning:
             loss=loss or self.arcface,
             individuals=individuals,
             photos=PHOTOS,
-            augment=photo_augmentation(len(train.names)),
+            augment=photo_augmentation(mirrored),
             # In bfloat16 the processor is slower here: depthwise convolutions gain nothing.
             half_precision=torch.cuda.is_available(),
             seed=seed,

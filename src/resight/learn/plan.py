@@ -47,6 +47,7 @@ class Plan:
         individuals: how many a batch shows; None for what the kind is trained with.
         hearing: what is heard of recordings; None for photos.
         size_given: the size was asked for, not chosen.
+        mirrored: photographs: half of the individuals are shown mirrored, as somebody else.
         fine_tune: a pretrained body is trained further, from small photos to the full size.
     """
 
@@ -63,6 +64,7 @@ class Plan:
     individuals: int | None = None
     hearing: Hearing | None = None
     size_given: bool = False
+    mirrored: bool = True
 
     @property
     def fine_tune(self) -> bool:

@@ -104,6 +104,7 @@ def train_photos(
     pretrained: bool | None = None,
     loss: LossName | None = None,
     individuals: int | None = None,
+    mirrored: bool = True,
     networks: int = 1,
     looks: bool = False,
     valid_share: float | None = None,
@@ -141,6 +142,8 @@ def train_photos(
             on a pretrained body, "triplet" from scratch.
         individuals: how many a batch shows; by default 16, of drawings 10. Under `accelerate
             launch` the processes share them (docs/several-machines.md).
+        mirrored: of photographs on a pretrained body, show half of the individuals mirrored, as
+            somebody else; not for what is the same in a mirror, such as the outline of a fin.
         networks: how many to train, one after another, and ask together (`Ensemble`).
         looks: look five times at every photo (`Views`).
         valid_share: what is held back, in [0, 0.5]; by default a fifth, and of a pretrained body's
@@ -187,7 +190,7 @@ def train_photos(
     )
     if plan.hearing is not None and looks:
         raise ResightError("looks turn photos, and recordings are not turned; leave them out")
-    plan = replace(plan, individuals=individuals)
+    plan = replace(plan, individuals=individuals, mirrored=mirrored)
     if plan.hearing is not None:  # a recording stands there once for each of its windows
         pixels, kept, bad = load_windows(photos, plan.hearing, progress=progress)
     else:
@@ -263,6 +266,7 @@ def train_photos(
         seed=seed,
         sound=None if plan.hearing is None else plan.hearing.entry(),
         photos=len({kept[i] for i in used.tolist()}),
+        **({"mirrored": plan.mirrored} if plan.fine_tune else {}),
         held_back=len(set(kept)) - len({kept[i] for i in used.tolist()}),
         # So that a catalogue knows which of its photos the model finds too easily.
         photos_seen=sorted(
