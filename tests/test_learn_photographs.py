@@ -370,13 +370,12 @@ def test_where_time_is_short_photos_are_made_smaller(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     photos = made_up_photos(4, 16, size=(192, 192), channels=3)
-    plan = PLAN
     monkeypatch.setattr(photographs, "fold_batchnorm", lambda *_: 0)  # takes seconds, says nothing
     monkeypatch.setattr(
         FineTuning, "_seconds_a_batch", lambda _, size: size[0] * size[1] / (192 * 192)
     )
 
-    def within(budget: float, plan: Plan = plan) -> tuple[tuple[int, int], int]:
+    def within(budget: float, plan: Plan = PLAN) -> tuple[tuple[int, int], int]:
         tuning, epochs, takes = tuning_within(photos, photos, plan, budget, path=tmp_path)
         assert epochs == 3 or takes <= budget
         assert tuning.learn.model.size == tuning.plan.size == tuning.learn.dls.train.photos.size
@@ -387,4 +386,4 @@ def test_where_time_is_short_photos_are_made_smaller(
     assert 96 <= size[0] < 192
     assert epochs >= 9
     assert within(0.1) == ((96, 96), 3)  # no smaller, and no fewer
-    assert within(70, replace(plan, size_given=True))[0] == (192, 192)
+    assert within(70, replace(PLAN, size_given=True))[0] == (192, 192)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import browser
 import reviews
 from herd import make_herd
 from resight.catalogue import Catalogue
@@ -17,8 +18,6 @@ from resight.web import create_app
 @pytest.fixture
 def served(filled_herd: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """The address of a review, and its catalogue's file; Luna and Ada were met at places."""
-    import browser
-
     shutil.copytree(filled_herd, tmp_path, dirs_exist_ok=True)
     spots = {"Luna": (50.1, 8.2), "Ada": (-16.5, 179.9), "Koko": (-16.4, -179.8)}
     with Catalogue.open(tmp_path / "herd.db") as catalogue:
@@ -41,8 +40,6 @@ def served(filled_herd: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 @pytest.fixture
 def page(chrome: Any, served: tuple[str, Path]) -> Iterator[Any]:
-    import browser
-
     found = browser.new_page(chrome, served[0], viewport={"width": 1280, "height": 720})
     yield found
     wrong = list(found.wrong)
@@ -60,8 +57,6 @@ def tiles(page: Any) -> Any:
 
 
 def test_wall_search_and_rename_by_keyboard(page: Any, served: tuple[str, Path]) -> None:
-    import browser
-
     page.goto("/individuals")
     assert page.locator(".face-tile").count() == 6
     browser.shot(page, "individuals")
@@ -92,8 +87,6 @@ def test_wall_search_and_rename_by_keyboard(page: Any, served: tuple[str, Path])
 
 
 def test_split_best_take_out_and_forget_by_keyboard(page: Any, served: tuple[str, Path]) -> None:
-    import browser
-
     page.goto("/individuals/called?name=Luna")
     tiles(page).first.wait_for()
     page.keyboard.press("ArrowDown")
@@ -137,8 +130,6 @@ def test_split_best_take_out_and_forget_by_keyboard(page: Any, served: tuple[str
 
 
 def test_merge_side_by_side_and_undo(page: Any, served: tuple[str, Path]) -> None:
-    import browser
-
     with Catalogue.open(served[1]) as catalogue:
         luna = catalogue.portrait(catalogue.number_of("Luna"))
         catalogue.split("Luna", [photo.id for photo in luna.photos[:2]], new="Luna again")
@@ -168,8 +159,6 @@ def test_merge_side_by_side_and_undo(page: Any, served: tuple[str, Path]) -> Non
 
 
 def test_the_pages_can_be_used_by_all(page: Any, served: tuple[str, Path]) -> None:
-    import browser
-
     with Catalogue.open(served[1]) as catalogue:
         luna = catalogue.number_of("Luna")
     for path, name, there in (
@@ -193,8 +182,6 @@ def test_the_pages_can_be_used_by_all(page: Any, served: tuple[str, Path]) -> No
 
 
 def test_more_faces_come_as_one_scrolls(chrome: Any, tmp_path: Path) -> None:
-    import browser
-
     herd = make_herd(tmp_path / "c.db")
     for place in range(130):
         herd.individual(f"W{place}")

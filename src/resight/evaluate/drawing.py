@@ -102,18 +102,14 @@ def draw_map(
     others = [name for name in by_size if name not in style][: _MOST_NAMES - len(styled)]
     for part in (styled, others):
         middles = [_medoid(places[individuals[name]]) for name in part]
-        if few:
-            loose = [row for name in part if name not in heaps for row in individuals[name]]
-            for place in places[loose]:
-                taken.dot(place)
-        else:
-            for place in middles:
-                taken.dot(place)
+        loose = [row for name in part if name not in heaps for row in individuals[name]]
+        for place in places[loose] if few else middles:
+            taken.dot(place)
         for name, middle in zip(part, middles, strict=True):
             shade = _darker(_colour(style[name])) if name in style else "#6B6B6B"
             if name in heaps:
                 size = 15.0
-            elif few and not heaps:
+            elif few and not heaps:  # there is room, and no larger name beside it
                 size = 12.0
             else:
                 size = 8.5 if name in style else 6.5

@@ -144,8 +144,9 @@ class FineTuning:
         self.plan = plan
         self.sizes: list[Size] = sizes if grows else [plan.size]
         mirrored = len(train.names) if plan.mirrored else 0
-        classes = len(train.names) + mirrored
-        self.arcface = ArcFaceLoss(classes, plan.dim, margin=MARGIN, scale=SCALE)
+        self.arcface = ArcFaceLoss(
+            len(train.names) + mirrored, plan.dim, margin=MARGIN, scale=SCALE
+        )
         individuals = min(plan.individuals or INDIVIDUALS, len(train.labels.unique()))
         self.batch = individuals * PHOTOS
         self.learn: ReidLearner = reid_learner(

@@ -135,6 +135,9 @@ class Mirrored:
     that training never saw are told apart better for it (docs/learning.md). Nobody is taught that
     a side and its mirror image are the same.
 
+    `VirtualIndividuals` can mirror, too, but its labels leave gaps, where a loss with a centre for
+    each individual would hold some that nobody has; and it leaves photos out.
+
     Attributes:
         individuals: how many there are; the mirrored `label` is `label + individuals`.
         share: of the individuals in a batch.

@@ -113,6 +113,7 @@ def called(desk: OfDesk, name: Annotated[str, Query(max_length=200)]) -> Redirec
     return RedirectResponse(f"/individuals/{desk.catalogue.number_of(name)}", 303)
 
 
+# "int": fasthtml, which fastai imports, lets a part of a path that is text be empty.
 @router.get("/individuals/{number:int}", include_in_schema=False, response_class=HTMLResponse)
 def individual_page(
     request: Request, desk: OfDesk, number: Number, everything: Annotated[bool, Query()] = False
