@@ -301,7 +301,7 @@ def test_photographs_go_on_from_imagenet_within_a_budget(
 ) -> None:
     card = train_folder(herd, tmp_path / "m.onnx", budget=1)
     assert (card.body, card.licence, card.fit) == ("tf_efficientnet_lite0", "Apache-2.0", "stretch")
-    assert (card.size, card.channels, card.dim) == ((96, 96), 3, 256)
+    assert (card.size, card.channels, card.dim) == ((96, 96), 3, 512)
     told = card.training
     assert told["body_pretrained"] is True
     epochs = told["epochs"]
@@ -315,7 +315,7 @@ def test_photographs_go_on_from_imagenet_within_a_budget(
     assert f"epoch {epochs} of {epochs}" in words
     assert [p.name for p in tmp_path.iterdir()] == ["m.onnx"]
     found = Fingerprinter(tmp_path / "m.onnx")(sorted(herd.rglob("*.jpg")))
-    assert found.vectors.shape == (24, 256)
+    assert found.vectors.shape == (24, 512)
     again = train_folder(
         herd, tmp_path / "n.onnx", epochs=epochs, left_out=["a: b"], progress=False
     )

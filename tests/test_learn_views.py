@@ -3,13 +3,14 @@
 import math
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
 from resight.fingerprint import Fingerprinter
 from resight.learn.embedder import Embedder, create_embedder
 from resight.learn.export import export_model
-from resight.learn.views import LOOKS, Views
+from resight.learn.views import LOOKS, Views, WithMirror
 from resight.photos.digits import embedded_digits
 
 
@@ -34,6 +35,20 @@ def test_the_mean_of_the_looks_in_unit_length():
     torch.testing.assert_close(out, expected, atol=1e-4, rtol=0)
 
 
+def test_a_photo_and_its_mirror_image_side_by_side():
+    embedder = create_embedder("small", dim=16).eval()
+    both = WithMirror(embedder).eval()
+    with torch.no_grad():
+        plain, mirrored = embedder(pixels()), embedder(pixels().flip(3))
+        out, swapped = both(pixels()), both(pixels().flip(3))
+    assert out.shape == (6, both.dim) == (6, 32)
+    cosines = (plain @ plain.T + mirrored @ mirrored.T) / 2
+    torch.testing.assert_close(out @ out.T, cosines, atol=1e-5, rtol=0)
+    # A photo is not its mirror image: that has the two halves the other way round.
+    torch.testing.assert_close(swapped, out.roll(16, dims=1), atol=1e-5, rtol=0)
+    assert ((out * swapped).sum(1) < 0.99).all()
+
+
 def test_a_turn_keeps_the_shape_of_what_is_in_an_oblong_photo():
     """A round spot stays round: turned in pixels, not in shares of the sides."""
     seen = []
@@ -52,9 +67,10 @@ def test_a_turn_keeps_the_shape_of_what_is_in_an_oblong_photo():
     torch.testing.assert_close(turned, spot, atol=0.03, rtol=0)
 
 
-def test_it_is_exported_in_an_embedders_place(tmp_path):
+@pytest.mark.parametrize("looks", [Views, WithMirror, lambda one: Views(WithMirror(one))])
+def test_it_is_exported_in_an_embedders_place(looks, tmp_path):
     torch.manual_seed(0)
-    views = Views(create_embedder("small", dim=16)).eval()
+    views = looks(create_embedder("small", dim=16)).eval()
     export_model(views, tmp_path / "views.onnx")
     fingerprinter = Fingerprinter(tmp_path / "views.onnx")
     with torch.no_grad():

@@ -1,5 +1,6 @@
 """The wall of faces and an individual's page in a real browser, by keyboard and by mouse."""
 
+import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -229,3 +230,21 @@ def test_the_map_knows_the_date_line_and_round_numbers(page: Any) -> None:
         [50000, "50 km"],
         True,
     ]
+
+
+def test_the_map_stands_before_the_page_is_laid_out(page: Any) -> None:
+    """The other places come from the server, before or after the first layout."""
+    page.goto("/individuals")
+    positions = page.evaluate(
+        """async () => {
+            const home = document.querySelector('link[href*="individuals.css"]').href;
+            const { Places } = await import(new URL("places.js", home));
+            const box = document.body.appendChild(document.createElement("div"));
+            const spot = { latitude: 50, longitude: 8, count: 1, words: "here" };
+            new Places(box, [spot], () => {}).among([{ latitude: 50.001, longitude: 8 }]);
+            const circles = [...box.querySelectorAll("circle")];
+            return circles.map((one) => [one.getAttribute("cx"), one.getAttribute("cy")]);
+        }"""
+    )
+    assert len(positions) == 2
+    assert all(math.isfinite(float(value)) for position in positions for value in position)

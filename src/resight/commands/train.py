@@ -84,8 +84,9 @@ def train(
         bool,
         typer.Option(
             "--mirrored/--not-mirrored",
-            help="Photographs: show half of the individuals mirrored, as somebody else. Not where "
-            "a mirror changes nothing that tells them apart: the outline of a fin.",
+            help="Photographs: show half of the individuals mirrored, as somebody else, and let "
+            "fingerprints see both, in twice the time. Not where a mirror changes nothing that "
+            "tells individuals apart: the outline of a fin.",
         ),
     ] = True,
     networks: Annotated[

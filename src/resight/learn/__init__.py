@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from resight.learn.memory import CrossBatchMemory
     from resight.learn.resume import Resume
     from resight.learn.sampler import PKSampler
-    from resight.learn.views import Views
+    from resight.learn.views import Views, WithMirror
     from resight.learn.virtual import VirtualIndividuals, distinct_turns, glyph_augmentation
 
 _HOME = {
@@ -43,6 +43,7 @@ _HOME = {
     "VirtualIndividuals": "virtual",
     "WarmUp": "guards",
     "Warp": "augment",
+    "WithMirror": "views",
     "create_embedder": "embedder",
     "distinct_turns": "virtual",
     "export_model": "export",
@@ -70,6 +71,7 @@ __all__ = [
     "VirtualIndividuals",
     "WarmUp",
     "Warp",
+    "WithMirror",
     "create_embedder",
     "distinct_turns",
     "export_model",

@@ -20,15 +20,13 @@ import torch
 import resight
 from resight.errors import ResightError
 from resight.fingerprint.model import CARD_KEY, INPUT, OUTPUT, Card
-from resight.learn.embedder import Embedder
-from resight.learn.ensemble import Ensemble
 from resight.learn.fold import settle_gains
-from resight.learn.views import Views
+from resight.learn.views import Network
 from resight.photos.decode import Fit
 
 
 def export_model(
-    embedder: Embedder | Ensemble | Views,
+    embedder: Network,
     path: str | Path,
     *,
     fit: Fit = "pad",
@@ -44,8 +42,8 @@ def export_model(
     normalisation is inside. The file appears whole or not at all.
 
     Args:
-        embedder: what was trained, an `Ensemble` of such, or `Views` of either; left as it was (its
-            mode and device too).
+        embedder: what was trained, or an `Ensemble`, `WithMirror` or `Views` of such; left as it
+            was (its mode and device too).
         path: where to write, usually `NAME.onnx`.
         fit, fill: how photos of another shape are to be brought to `embedder.size`.
         training, metrics: what the card is to tell of them, as JSON values.
@@ -101,7 +99,7 @@ def _write(path: Path, content: bytes) -> None:
             raise
 
 
-def _graph(embedder: Embedder | Ensemble | Views) -> Any:
+def _graph(embedder: Network) -> Any:
     """The embedder as an ONNX graph (an `onnx.ModelProto`) that does not say where it was made."""
     import onnx
 

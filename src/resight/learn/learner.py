@@ -19,14 +19,13 @@ from resight.fingerprint.model import Card
 from resight.learn.callbacks import LastFigures, retrieval_metrics
 from resight.learn.data import Augment, PhotoLoader, PhotoSet, validation_batches
 from resight.learn.embedder import Embedder, create_embedder, split_parameters
-from resight.learn.ensemble import Ensemble
 from resight.learn.export import export_model
 from resight.learn.guards import guards
 from resight.learn.losses import TripletLoss
 from resight.learn.ranks import count, rank
 from resight.learn.sampler import PKSampler
 from resight.learn.together import begin
-from resight.learn.views import Views
+from resight.learn.views import Network
 from resight.photos.decode import Fit
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -140,7 +139,7 @@ class ReidLearner(Learner):
         fit: Fit = "pad",
         fill: int = 0,
         licence: str = "",
-        network: Ensemble | Views | None = None,
+        network: Network | None = None,
         sound: dict[str, Any] | None = None,
         **training: Any,
     ) -> Card:

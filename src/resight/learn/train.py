@@ -24,7 +24,7 @@ from resight.learn.plan import LossName, Size, check_options, hold_back, make_pl
 from resight.learn.ranks import rank
 from resight.learn.together import agreed, begin, wait
 from resight.learn.told import tell
-from resight.learn.views import LOOKS, Views
+from resight.learn.views import LOOKS, Network, Views, WithMirror
 from resight.learn.virtual import glyph_augmentation
 from resight.learn.weights import licence_of
 from resight.photos.content import content_hash
@@ -143,7 +143,8 @@ def train_photos(
         individuals: how many a batch shows; by default 16, of drawings 10. Under `accelerate
             launch` the processes share them (docs/several-machines.md).
         mirrored: of photographs on a pretrained body, show half of the individuals mirrored, as
-            somebody else; not for what is the same in a mirror, such as the outline of a fin.
+            somebody else, and have fingerprints see both (`WithMirror`); not for what is the same
+            in a mirror, such as the outline of a fin.
         networks: how many to train, one after another, and ask together (`Ensemble`).
         looks: look five times at every photo (`Views`).
         valid_share: what is held back, in [0, 0.5]; by default a fifth, and of a pretrained body's
@@ -225,7 +226,7 @@ def train_photos(
         out.with_name(f"{out.name}.state{number or ''}")  # of one network: NAME.onnx.state
         for number in range(networks)
     ]
-    members: list[Any] = []
+    members: list[Embedder] = []
     for number, state in enumerate(states):
         if not resume:
             if not rank():
@@ -244,11 +245,9 @@ def train_photos(
             progress=progress,
         )
         members.append(learn.model)
-    several = Ensemble(members) if networks > 1 else None
-    network = Views(several or learn.model) if looks else several
-    if held and (network is not None or recordings is not None):
-        asked = network or learn.model
-        learn.figures = {**learn.figures, **_figures(asked, valid, recordings)}
+    network = put_together(members, mirror=plan.fine_tune and plan.mirrored, looks=looks)
+    if held and (network is not learn.model or recordings is not None):
+        learn.figures = {**learn.figures, **_figures(network, valid, recordings)}
     if not held:  # measured on the training photos, they would flatter
         learn.figures = {name: v for name, v in learn.figures.items() if name == "train_loss"}
     if rank():  # process 0 writes
@@ -279,8 +278,15 @@ def train_photos(
     return agreed(card)
 
 
+def put_together(members: Sequence[Embedder], *, mirror: bool, looks: bool) -> Network:
+    """One network of all that were trained, which also looks in the mirror, or five times."""
+    all_of_them = Ensemble(members) if len(members) > 1 else members[0]
+    network = WithMirror(all_of_them) if mirror else all_of_them
+    return Views(network) if looks else network
+
+
 def _figures(
-    network: Embedder | Ensemble | Views, valid: PhotoSet, recordings: Sequence[int] | None
+    network: Network, valid: PhotoSet, recordings: Sequence[int] | None
 ) -> dict[str, float]:
     """R@1 and mAP of what was made of several networks, looks, or windows of a recording."""
     # What a budget allowed may be smaller than the photos.

@@ -1,4 +1,4 @@
-"""Looking several times: the mean embedding of a photo and of slightly changed copies of it."""
+"""Looking several times: at slightly changed copies of a photo, and at it in a mirror."""
 
 from __future__ import annotations
 
@@ -15,6 +15,31 @@ from resight.learn.ensemble import Ensemble
 LOOKS = ((0.0, 1.0), (0.12, 1.0), (-0.12, 1.0), (0.0, 0.93), (0.0, 1.07))
 
 
+class WithMirror(nn.Module):
+    """An embedder that looks at each photo and at its mirror image, and keeps both embeddings.
+
+    They are put side by side and brought to unit length: the cosine of two photos is the mean of
+    what the embedder says of them and of their mirror images. One that was taught mirrored
+    individuals as somebody else (`resight.learn.virtual.Mirrored`) has learned those apart as
+    well, and errs otherwise on them. Their mean would be no use: a left flank and its mirror image
+    would then be one. It costs twice the time, and a fingerprint twice as long.
+
+    Args:
+        embedder: what looks, or an `Ensemble` of such.
+    """
+
+    def __init__(self, embedder: Embedder | Ensemble) -> None:
+        super().__init__()
+        self.embedder = embedder
+        self.name, self.dim = embedder.name, 2 * embedder.dim
+        self.channels, self.size = embedder.channels, embedder.size
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """uint8 or [0, 1] floats (B, C, H, W) to float32 (B, dim) unit vectors."""
+        side_by_side = torch.cat([self.embedder(pixels), self.embedder(pixels.flip(3))], dim=1)
+        return side_by_side / 2**0.5
+
+
 class Views(nn.Module):
     """An embedder that looks at each photo as it is, turned both ways, smaller and larger.
 
@@ -23,10 +48,10 @@ class Views(nn.Module):
     (benchmarks/RESULTS.md). It can be exported in an embedder's place.
 
     Args:
-        embedder: what looks, or an `Ensemble` of such.
+        embedder: what looks, or what several embedders or looks were put together to.
     """
 
-    def __init__(self, embedder: Embedder | Ensemble) -> None:
+    def __init__(self, embedder: Embedder | Ensemble | WithMirror) -> None:
         super().__init__()
         self.embedder = embedder
         self.name, self.dim = embedder.name, embedder.dim
@@ -53,3 +78,7 @@ class Views(nn.Module):
             seen = F.grid_sample(scaled, grid, padding_mode="border", align_corners=False)
             total = total + self.embedder(seen)
         return F.normalize(total, dim=1)
+
+
+# What photos can be asked of, and what is exported.
+Network = Embedder | Ensemble | WithMirror | Views

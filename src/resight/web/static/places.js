@@ -52,7 +52,7 @@ export class Places {
     home.replaceChildren(this.canvas, make("div.buttons", {},
       button("Nearer", "+", () => this.zoom(2)), button("Farther", "−", () => this.zoom(0.5)), button("All places", "⤢", () => this.fit())));
     this.listen();
-    this.fitted = true;
+    this.fit(); // at once: the others may be told before the observer's first call
     new ResizeObserver(() => (this.fitted ? this.fit() : this.draw())).observe(home);
   }
 
