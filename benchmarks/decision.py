@@ -212,13 +212,17 @@ def load_vectors(
         trained = {key for key, was in zip(keys, seen, strict=True) if was}
         return dict(zip(keys, vectors, strict=True)), trained
     from resight.fingerprint import Fingerprinter, load_model
+    from resight.photos.content import content_hash
 
     files = sorted((folder / "photos").rglob("*.jpg"))
-    made = Fingerprinter(load_model(model))(files)
-    return {
-        files[place].relative_to(folder).as_posix(): vector
-        for place, vector in zip(made.index, made.vectors, strict=True)
-    }, set()
+    loaded = load_model(model)
+    made = Fingerprinter(loaded)(files)
+    hashes = {str(one)[:16] for one in loaded.card.training.get("photos_seen") or ()}
+    names = [files[place].relative_to(folder).as_posix() for place in made.index]
+    known = [content_hash(files[place])[:16] in hashes for place in made.index]
+    return dict(zip(names, made.vectors, strict=True)), {
+        name for name, was in zip(names, known, strict=True) if was
+    }
 
 
 def main() -> None:

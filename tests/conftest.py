@@ -137,6 +137,29 @@ def review(tmp_path: Path, filled_herd: Path) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
+def laid_herd(filled_herd: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small catalogue with a map that is laid out, to be copied."""
+    import reviews
+
+    folder = tmp_path_factory.mktemp("laid")
+    shutil.copytree(filled_herd, folder, dirs_exist_ok=True)
+    with reviews.open_review(str(folder / "herd.db"), folder) as client:
+        reviews.laid_out(reviews.Review(client, str(folder / "herd.db"), folder))
+    return folder
+
+
+@pytest.fixture
+def laid(laid_herd: Path, tmp_path: Path) -> Iterator[Any]:
+    """A review of it: `reviews.Review`."""
+    import reviews
+
+    shutil.copytree(laid_herd, tmp_path, dirs_exist_ok=True)
+    with reviews.open_review(str(tmp_path / "herd.db"), tmp_path) as client:
+        reviews.at_the_page(client)
+        yield reviews.Review(client, str(tmp_path / "herd.db"), tmp_path)
+
+
+@pytest.fixture(scope="module")
 def chrome() -> Iterator[Any]:
     """A real browser, or the test is skipped."""
     browser = pytest.importorskip("browser")
