@@ -5,6 +5,7 @@ comes next goes on there; and what must be true after each is known from a day t
 """
 
 import functools
+import gc
 import hashlib
 import os
 import tempfile
@@ -171,6 +172,9 @@ def forked(action: Callable[[], None]) -> int:
     child = os.fork()
     if child:
         return child
+    # The threads of what was made before are not here. Were it collected (a session of ONNX
+    # Runtime joins its threads when it goes), the child would wait for them for ever.
+    gc.freeze()
     try:
         action()
     except BaseException:
