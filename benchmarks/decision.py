@@ -217,12 +217,10 @@ def load_vectors(
     files = sorted((folder / "photos").rglob("*.jpg"))
     loaded = load_model(model)
     made = Fingerprinter(loaded)(files)
-    hashes = {str(one)[:16] for one in loaded.card.training.get("photos_seen") or ()}
-    names = [files[place].relative_to(folder).as_posix() for place in made.index]
-    known = [content_hash(files[place])[:16] in hashes for place in made.index]
-    return dict(zip(names, made.vectors, strict=True)), {
-        name for name, was in zip(names, known, strict=True) if was
-    }
+    names = {place: files[place].relative_to(folder).as_posix() for place in made.index}
+    told = loaded.card.photos_seen
+    trained = {name for place, name in names.items() if content_hash(files[place])[:16] in told}
+    return dict(zip(names.values(), made.vectors, strict=True)), trained
 
 
 def main() -> None:

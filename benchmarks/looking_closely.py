@@ -84,7 +84,7 @@ def vectors_of(data: PhotoData, model: Path) -> tuple[Floats, NDArray[np.bool_]]
     """Fingerprints of all photos, and which the model is known not to have been trained on."""
     loaded = load_model(model)
     vectors = Fingerprinter(loaded)(data.paths).vectors
-    seen = {str(one)[:16] for one in loaded.card.training.get("photos_seen") or ()}
+    seen = loaded.card.photos_seen
     told = bool(seen)
     unseen = [told and content_hash(path)[:16] not in seen for path in data.paths]
     return vectors, np.array(unseen, bool)

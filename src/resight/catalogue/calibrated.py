@@ -165,18 +165,13 @@ def _usual(gallery: Gallery) -> dict[str, float]:
 
 
 def _seen(store: Store, model_id: str) -> set[int]:
-    """The ids of the photos that the model says it was trained on.
-
-    Its card tells them, where it does, as `training["photos_seen"]`: the first 16 characters of the
-    SHA-256 of each file.
-    """
+    """The ids of the photos that the model says it was trained on (`Card.photos_seen`)."""
     models, photos = schema.models, schema.photos
     with store.reading() as connection:
         card = connection.scalars(sa.select(models.c.card).where(models.c.id == model_id)).one()
-        told = Card.from_json(card).training.get("photos_seen")
-        if not isinstance(told, list) or not told:
+        hashes = Card.from_json(card).photos_seen
+        if not hashes:
             return set()
-        hashes = {str(one)[:16] for one in told}
         rows = connection.execute(sa.select(photos.c.id, photos.c.content_hash))
         return {photo for photo, content in rows if content[:16] in hashes}
 

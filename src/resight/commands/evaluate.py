@@ -176,11 +176,10 @@ def _seen(card: Card, facts: list[Facts]) -> NDArray[np.bool_] | None:
     """Which photos the model was trained on; None where its card does not say."""
     import numpy as np
 
-    told = card.training.get("photos_seen")
-    if not isinstance(told, list) or not told:
+    told = card.photos_seen
+    if not told:
         return None
-    hashes = {str(one)[:16] for one in told}
-    return np.array([one.content_hash[:16] in hashes for one in facts], bool)
+    return np.array([one.content_hash[:16] in told for one in facts], bool)
 
 
 def _kept_back(photos: list[Photo], seen: NDArray[np.bool_] | None) -> Split | None:

@@ -56,6 +56,12 @@ class Card:
     sound: dict[str, Any] | None = None
     format: int = FORMAT
 
+    @property
+    def photos_seen(self) -> frozenset[str]:
+        """The photos trained on, by the first 16 characters of their files' SHA-256, if told."""
+        told = self.training.get("photos_seen")
+        return frozenset(str(one)[:16] for one in told) if isinstance(told, list) else frozenset()
+
     def to_json(self) -> str:
         """The card as the JSON text that stands in the file's metadata."""
         return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True, allow_nan=False)

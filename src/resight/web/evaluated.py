@@ -73,11 +73,8 @@ def evaluate_catalogue(desk: Desk, job: Job) -> None:
         job.tell("Reading", 0.3 * start / len(ids))
     met = encounter_numbers(photos)
     split = _fewer(split_photos(photos, seed=0))
-    told = desk.catalogue.card.training.get("photos_seen")
-    seen = None
-    if isinstance(told, list) and told:
-        known = {str(one)[:16] for one in told}
-        seen = np.array([one in known for one in hashes], bool)
+    told = desk.catalogue.card.photos_seen
+    seen = np.array([one in told for one in hashes], bool) if told else None
     job.tell(f"{len(split.query):,} photos ask {len(split.train):,} others", None)
     found = evaluation(
         prints.take(rows), [photo.individual for photo in photos], met, split, seen=seen
