@@ -79,6 +79,14 @@ def shot(page: Any, name: str) -> Path:
     return path
 
 
+def usable_by_all(page: Any) -> None:
+    """Hold a page to have names, contrast and room enough, and nothing serious for axe."""
+    assert page.evaluate(UNNAMED) == []
+    assert page.evaluate(FAINT) == []
+    assert serious(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def serious(page: Any) -> list[str]:
     """What axe finds serious or critical on a page, for those who see or move otherwise."""
     axe = pytest.importorskip(

@@ -343,9 +343,6 @@ def test_the_canvas_can_be_read_and_used_by_all(chrome: Any, served: str, scheme
         page.locator("#near img").first.wait_for()
         page.wait_for_timeout(250)
         browser.shot(page, f"draw-{width}-{scheme}")
-        assert page.evaluate(browser.UNNAMED) == []
-        assert page.evaluate(browser.FAINT) == []
-        assert browser.serious(page) == []
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        browser.usable_by_all(page)
     assert not page.wrong
     page.context.close()

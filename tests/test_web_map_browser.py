@@ -130,10 +130,7 @@ def test_the_map_can_be_read_and_used_by_all(chrome: Any, laid: Review, scheme: 
             found.locator("#thumbs img").first.wait_for()
             found.wait_for_timeout(200)
             browser.shot(found, f"map-{width}-{scheme}")
-            assert found.evaluate(browser.UNNAMED) == []
-            assert found.evaluate(browser.FAINT) == []
-            assert browser.serious(found) == []
-            assert found.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            browser.usable_by_all(found)
         assert not found.wrong
         found.context.close()
 
