@@ -1,11 +1,17 @@
 """The photographs that the comparison measures with, and what a frozen body sees on them.
 
+    python benchmarks/photo_sets.py holstein fit.csv
+
+writes a table, for `resight train`, of the photos to learn from where knobs are chosen or the
+decision is measured: without the individuals and days that are kept apart.
+
 A training of half a minute on two cores cannot move a network's weights far enough to gain by it.
 So six of the seven stages of EfficientNet-Lite0, learned on ImageNet, stay as they are: they look
 at every photo once (and at some warped copies of the training photos), their maps are kept in a
 file, and each training learns a head on those maps.
 """
 
+import argparse
 import csv
 import hashlib
 import os
@@ -263,3 +269,24 @@ def _other_light(pixels: Tensor, generator: torch.Generator) -> NDArray[np.uint8
 
 
 PHOTO_SETS = {"holstein": holstein, "right_whale": right_whale}
+
+
+def main() -> None:
+    """Write the table of the part to learn from."""
+    parser = argparse.ArgumentParser(description="Write a table of the photos to learn from.")
+    parser.add_argument("set", choices=sorted(PHOTO_SETS))
+    parser.add_argument("table", type=Path)
+    options = parser.parse_args()
+    data = PHOTO_SETS[options.set]()
+    if data is None:
+        parser.error(f"{options.set}: its photos are not here")
+    with options.table.open("w", newline="", encoding="utf-8") as file:
+        out = csv.writer(file)
+        out.writerow(["path", "identity", "date"])
+        for i in data.at("fit").tolist():
+            day = data.days[i] if data.days else ""
+            out.writerow([data.paths[i].resolve(), data.labels[i], day])
+
+
+if __name__ == "__main__":
+    main()
