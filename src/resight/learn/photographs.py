@@ -39,7 +39,9 @@ PLAIN_RATE = 1e-4
 DECAY = 0.05
 MARGIN, SCALE = 0.3, 30.0
 INDIVIDUALS, PHOTOS = 16, 2
-EPOCHS = (3, 40)  # fewer learn little; more of a large set are worth little
+# Fewer learn little, and more of a large set are worth little. Where half of the individuals are
+# shown mirrored, each is seen half as often as itself: these had not converged after 40.
+EPOCHS, EPOCHS_MIRRORED = (3, 40), (3, 80)
 ENOUGH = 12  # where the time allows fewer epochs, photos are made smaller
 _SMALLEST = 96
 BATCHES = 1500  # what a small set is given, however few photos it has
@@ -190,7 +192,7 @@ class FineTuning:
         # Looking is a third of learning: forward only.
         epoch = len(loader) * float(np.mean(each)) + held * per_photo / 3
         head = looks_at(len(loader.photos)) * each[0] / self.batch / 3 if self.placed else 0.0
-        least, most = EPOCHS
+        least, most = EPOCHS_MIRRORED if self.plan.mirrored else EPOCHS
         most = max(most, BATCHES // max(1, len(loader)))
         count = int(np.clip((budget - head) / epoch, least, most))
         return count, head + count * float(epoch)
