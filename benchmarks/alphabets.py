@@ -11,10 +11,11 @@ as individuals to learn from; the one that is asked about was never seen. Needs 
 import argparse
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import torch
-from digit_sets import Characters, characters, digits
+from digit_sets import Characters, SecondLook, characters, digits
 from numpy.typing import NDArray
 
 from resight.evaluate.few_shot import n_way_k_shot
@@ -50,8 +51,9 @@ def main() -> None:
     if others.source != "omniglot_small1":
         sys.exit("needs the characters of omniglot_small1 (set RESIGHT_DATA)")
     print(
-        "| left out | characters | training | 20-way one-shot error | error, five looks |\n"
-        "|---|---|---|---|---|",
+        "| left out | characters | training | 20-way one-shot error | error, five looks "
+        "| with a second look at strokes | five looks and that |\n"
+        "|---|---|---|---|---|---|---|",
         flush=True,
     )
     errors = []
@@ -72,25 +74,28 @@ def main() -> None:
             photos=6,
         )
         seconds = time.perf_counter() - begun
-        found = []
+        plain, closer = [], []
+        strokes = SecondLook(others.pixels[out])
         for network in (learn.model, Views(learn.model)):
             vectors = embed(network, torch.from_numpy(others.pixels[out])[:, None]).numpy()
-            few = n_way_k_shot(
+            shots = partial(
+                n_way_k_shot,
                 vectors,
                 others.labels[out],
                 ways=min(20, len(set(others.labels[out]))),
                 drawers=others.drawers[out],
                 within=others.alphabets[out],
             )
-            found.append(few.error)
-        errors.append(found)
+            plain.append(shots().error)
+            closer.append(shots(look=strokes).error)
+        errors.append(plain + closer)
         print(
-            f"| {alphabet} | {len(set(others.labels[out]))} | {seconds:.0f} s "
-            f"| {found[0]:.3f} | {found[1]:.3f} |",
+            f"| {alphabet} | {len(set(others.labels[out]))} | {seconds:.0f} s | "
+            + " | ".join(f"{error:.3f}" for error in errors[-1])
+            + " |",
             flush=True,
         )
-    mean = np.mean(errors, axis=0)
-    print(f"| mean | | | {mean[0]:.3f} | {mean[1]:.3f} |")
+    print("| mean | | | " + " | ".join(f"{e:.3f}" for e in np.mean(errors, axis=0)) + " |")
 
 
 if __name__ == "__main__":

@@ -248,6 +248,49 @@ def test_one_enrolled_agrees_with_brute_force(seed: int, together: bool, repeats
     ), f"{found} is no outcome of any choice"
 
 
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("shortlist", [0, 2, 5, 100])
+def test_a_second_look_counts_within_the_shortlist(shortlist: int, together: bool) -> None:
+    rng = np.random.default_rng(shortlist)
+    vectors = rng.standard_normal((32, 5))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    gallery, new, labels = vectors[:20], vectors[20:], np.repeat(np.arange(4), 3)
+    chosen, worth = np.array([0, 4, 8, 11]), rng.random((12, 32))
+    found = one_enrolled(
+        gallery,
+        np.arange(20) + 100,
+        new,
+        labels,
+        together=together,
+        enrolled=chosen,
+        look=lambda query, others: worth[query, others],
+        shortlist=shortlist,
+    )
+    right = []
+    for query in set(range(12)) - set(chosen.tolist()):
+        own = 20 + chosen[labels[query]]
+        searched = np.array([*range(20), *(20 + c for c in chosen if together or 20 + c == own)])
+        alike = vectors[searched] @ new[query]
+        first = np.argsort(-alike)[:shortlist]
+        alike[first] += worth[query, searched[first]]
+        right.append(searched[alike.argmax()] == own)
+    assert found.rank_1.value == pytest.approx(np.mean(right))
+
+
+def test_a_second_look_decides_between_a_few() -> None:
+    vectors, labels = crowd(3, 6, 4, 5.0)
+    rng = np.random.default_rng(0)
+    worth = rng.random((24, 24)) + 10 * (labels[:, None] == labels)
+
+    def look(query: int, others: NDArray[np.int64]) -> NDArray[np.float64]:
+        return worth[query, others]
+
+    for options in ({}, {"drawers": np.tile(np.arange(4), 6)}):
+        plain = n_way_k_shot(vectors, labels, ways=5, shots=2, **options)
+        assert plain.accuracy.value < 0.9
+        assert n_way_k_shot(vectors, labels, ways=5, shots=2, look=look, **options).error == 0
+
+
 def test_repeats_enrol_other_photos_each_time() -> None:
     vectors, labels = crowd(7, 3, 4, 1.0)
     every = one_enrolled(at(0).repeat(8, axis=1), ["z"], vectors, labels, repeats=4)

@@ -160,7 +160,9 @@ class _Story:
     def export(self, digits: Digits, learned: Learned) -> None:
         """The model file."""
         path = self.folder / "model.onnx"
-        card = learned.learner.export_onnx(path, data=digits.source, seed=self.seed)
+        card = learned.learner.export_onnx(
+            path, data=digits.source, kind="drawings", seed=self.seed
+        )
         megabytes = path.stat().st_size / 1e6
         self.facts["model"] = {
             "id": card.content_hash[:16],

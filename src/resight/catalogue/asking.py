@@ -18,7 +18,7 @@ from resight.catalogue.parts import exclude
 from resight.catalogue.refs import kept_box
 from resight.catalogue.search import Gallery, Vectors, Without, nearest_individuals
 from resight.catalogue.store import Store, chunks
-from resight.compare import Keypoints
+from resight.compare import Details
 from resight.photos.content import content_hash
 from resight.photos.photo import Photo
 
@@ -35,7 +35,7 @@ class Query:
             individuals. None where it is the whole.
         side: which side it shows, where the catalogue's sides differ.
         junk: whether somebody has said that it is.
-        keypoints: of the photo, where it is looked at closely.
+        details: what is compared of the photo, where it is looked at closely.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Query:
     picture: str | None = None
     side: str | None = None
     junk: bool = False
-    keypoints: Keypoints | None = None
+    details: Details | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,5 +1,6 @@
 """Looking closely: the keypoints of a question's photos against those of its candidates' photos.
 
+Where the model was trained on drawings, their strokes instead (`resight.compare.drawings`).
 Keypoints are found once and kept: beside an SQLite catalogue in the folder `whales.db.keypoints`,
 for PostgreSQL in the user's cache folder. It may be deleted at any time.
 """
@@ -17,9 +18,10 @@ import sqlalchemy as sa
 from resight.catalogue import schema, vectors_file
 from resight.catalogue.evidence import FEW, Floats
 from resight.catalogue.store import Store, chunks
-from resight.compare import KeypointCache, Keypoints, find_keypoints
+from resight.compare import Details, DrawingCache, KeypointCache, find_keypoints
 from resight.compare.fuse import CLOSE, match_scores
 from resight.errors import UnreadablePhoto
+from resight.fingerprint.model import Card
 from resight.photos.decode import Box, read_image
 from resight.photos.photo import Photo
 from resight.photos.stream import in_threads, progress_bar
@@ -56,25 +58,30 @@ def nearest_rows(similarity: Any, rows: Any) -> Any:
 
 
 class Closely:
-    """The keypoints of a catalogue's photos.
+    """The keypoints of a catalogue's photos, or the strokes of its drawings.
 
     Args:
         store: the open catalogue.
+        card: of the model whose fingerprints are asked.
 
     Attributes:
         unreadable: why photos could not be looked at, by their number.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, card: Card) -> None:
         self.store = store
         self.unreadable: dict[int, UnreadablePhoto] = {}
-        self._cache = KeypointCache(
-            _folder(store), most=CLOSE.most, upright=CLOSE.upright, in_memory=_IN_MEMORY
+        self._cache: KeypointCache | DrawingCache = (
+            DrawingCache(card.size, card.fit, card.fill)
+            if card.drawings
+            else KeypointCache(
+                _folder(store), most=CLOSE.most, upright=CLOSE.upright, in_memory=_IN_MEMORY
+            )
         )
         self._places: dict[int, tuple[Path, Box | None, str]] = {}
 
-    def of_source(self, source: Any) -> Keypoints:
-        """The keypoints of a photo that is asked about: a file, a `Photo`, or a picture.
+    def of_source(self, source: Any) -> Details:
+        """What is compared of a photo that is asked about: a file, a `Photo`, or a picture.
 
         Raises:
             UnreadablePhoto: it has gone since its fingerprint was made.
@@ -84,10 +91,12 @@ class Closely:
         if isinstance(source, str | os.PathLike):
             return self._cache.of(source)
         image = read_image(source, channels=1)
+        if isinstance(self._cache, DrawingCache):
+            return self._cache.of_image(image)
         return find_keypoints(image, most=CLOSE.most, upright=CLOSE.upright)
 
-    def compare(self, asked: Keypoints | None, photos: Any) -> Floats:
-        """Compare keypoints with photos of the catalogue, given by their numbers (n,).
+    def compare(self, asked: Details | None, photos: Any) -> Floats:
+        """Compare what `of_source` gave with photos of the catalogue, given by their numbers (n,).
 
         Returns:
             float64 (n,), log(1 + score) of each match; 0 where nothing matches, or one of the two
@@ -105,7 +114,7 @@ class Closely:
     def among(self, photos: Any, progress: bool = False) -> Look:
         """Compares photos of the catalogue with one another, by positions in these numbers (n,).
 
-        All their keypoints are found first, in threads; `progress` shows a bar on stderr.
+        All that is compared is found first, in threads; `progress` shows a bar on stderr.
         """
         from contextlib import nullcontext
 
@@ -115,14 +124,14 @@ class Closely:
         def find(some: list[int]) -> int:
             return sum(self._of_photo(i) is not None for i in some)
 
-        with progress_bar("Keypoints", len(ids)) if progress else nullcontext() as advance:
+        with progress_bar("Looking closely", len(ids)) if progress else nullcontext() as advance:
             for _ in in_threads(find, ids.tolist(), chunk=_CHUNK):
                 if advance:
                     advance(_CHUNK)
         return lambda number, rows: self.compare(self._of_photo(int(ids[number])), ids[rows])
 
-    def _of_photo(self, photo: int) -> Keypoints | None:
-        """The keypoints of one of the catalogue's photos; None where it cannot be read."""
+    def _of_photo(self, photo: int) -> Details | None:
+        """What is compared of one of the catalogue's photos; None where it cannot be read."""
         if photo in self.unreadable or photo not in self._places:  # or was taken away just now
             return None
         path, box, content = self._places[photo]

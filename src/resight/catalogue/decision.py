@@ -13,8 +13,8 @@ averaged over the m photos of the question:
     o    of the ten next best individuals: a photo that is like everybody's says less (the query's
          half of the "adaptive S-norm" of speaker verification);
     n_i  is the number of i's photos: the best of many is higher by chance, and it says more;
-    k_i  where somebody looked closely, log(1 + score) of the best match of keypoints with a photo
-         of i; 0 for those not looked at (see `closely`).
+    k_i  where somebody looked closely, by keypoints or strokes, log(1 + score) of the best match
+         with a photo of i; 0 for those not looked at (see `closely`).
 Were the m photos independent, `together` would be 1; of near-copies it is near 0. By Bayes' rule
 
     P(i) = (1 - share) / N exp(l_i) / Z,    P(new) = share / Z

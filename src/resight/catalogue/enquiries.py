@@ -70,8 +70,8 @@ class Enquiries:
             filters: search only photos of a side, a place, a time or an area.
             share_new: how often somebody new is expected, between 0 and 1; "asked": as often as
                 these photos themselves suggest, taken together. By default what `calibrate` found.
-            closely: look at the candidates' photos by keypoints, too; a catalogue that was
-                calibrated closely does so anyway.
+            closely: look at the candidates' photos by keypoints or strokes, too; a catalogue
+                that was calibrated closely does so anyway.
             progress: show a bar on stderr.
 
         Returns:
@@ -206,7 +206,8 @@ class Enquiries:
             share_new: how often somebody new is to be expected; judged from the past by default.
             since: ask only with photos taken then or later, such as those that the model was not
                 trained on.
-            closely: look at the candidates' photos by keypoints, too; from then on `identify` does.
+            closely: look at the candidates' photos by keypoints or strokes, too; from then on
+                `identify` does.
             progress: show a bar on stderr while the photos' keypoints are found.
 
         Raises:
@@ -219,7 +220,7 @@ class Enquiries:
             gallery.history.model,
             share=share_new,
             since=since,
-            closely=Closely(self._store) if closely else None,
+            closely=Closely(self._store, self.card) if closely else None,
             progress=progress,
         )
 
@@ -305,7 +306,7 @@ class Enquiries:
             leave_out_itself,
             share_new,
             filters.words() if filters else "",
-            Closely(self._store) if closely or decide.calibration.closely else None,
+            Closely(self._store, self.card) if closely or decide.calibration.closely else None,
         )
 
     def _by_one_model(
@@ -331,8 +332,10 @@ class Enquiries:
         places = index.tolist()
         queries = known_queries(self._store, [sources[i] for i in places], places)
         if (by := how.closely) is not None:
+            if stack and sources.ndim == 4:  # channels come first for a model, last in a picture
+                sources = np.moveaxis(sources, 1, -1)
             queries = [
-                replace(query, keypoints=by.of_source(sources[i]))
+                replace(query, details=by.of_source(sources[i]))
                 for query, i in zip(queries, places, strict=True)
             ]
         return how, vectors, queries, unreadable

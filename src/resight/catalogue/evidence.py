@@ -36,8 +36,8 @@ class Evidence:
             there is no other.
         individuals: int64 (t,), in the gallery.
         asked: int64 (t,), photos of the question.
-        closely: float64 (t, k), log(1 + score) of the best match of keypoints with a photo of the
-            candidate; 0 where nobody looked closely, or nothing matched.
+        closely: float64 (t, k), log(1 + score) of the best match (`match_scores`) with a photo
+            of the candidate; 0 where nobody looked closely, or nothing matched.
     """
 
     similarity: Floats

@@ -86,7 +86,7 @@ class Asking:
         if by is None:
             return None
         return lambda number, rows: by.compare(
-            queries[number].keypoints, self.gallery.photo_ids[rows]
+            queries[number].details, self.gallery.photo_ids[rows]
         )
 
 

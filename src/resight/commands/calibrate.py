@@ -49,8 +49,8 @@ def calibrate(
         bool,
         typer.Option(
             "--closely",
-            help="Look at the candidates' photos by keypoints, too; from then on identify does. It "
-            "takes minutes.",
+            help="Look at the candidates' photos by keypoints, too, or at drawings by their "
+            "strokes; from then on identify does. Photos take minutes.",
         ),
     ] = False,
 ) -> None:

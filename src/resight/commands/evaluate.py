@@ -69,7 +69,8 @@ def evaluate(
         typer.Option(help="Ask again with the animal, and with its background, blanked out."),
     ] = True,
     closely: Annotated[
-        bool, typer.Option("--closely", help="Ask again with a closer look at keypoints.")
+        bool,
+        typer.Option("--closely", help="Ask again with a closer look at keypoints, or strokes."),
     ] = False,
     column: Columns = None,
     root: Root = None,
@@ -136,7 +137,9 @@ def evaluate(
     if background:
         behind = look_behind(fingerprinter, some, facts, vectors, met, sides, found, seed=seed)
     if closely:
-        looked = look_closely(some, facts, vectors, met, sides, found, seen, seed=seed)
+        looked = look_closely(
+            some, facts, vectors, met, sides, found, seen, fingerprinter.card, seed=seed
+        )
     if report is not None:
         from resight.evaluate.report import write_report
 

@@ -1,4 +1,4 @@
-"""What `resight evaluate` asks again: of the background alone, and with a look at keypoints."""
+"""What `resight evaluate` asks again: of the background alone, and with a second look."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from resight.commands.common import wants_bar
-from resight.compare import KeypointCache, Keypoints
+from resight.compare import Details, DrawingCache, KeypointCache
 from resight.compare.fuse import CLOSE, Fusion, labelled_pairs, match_scores, rerank
 from resight.evaluate.background import background_test, both_parts, chosen, has_surroundings
 from resight.evaluate.metrics import Figure, mean_figures
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from resight.evaluate.background import Background
     from resight.evaluate.evaluation import Evaluation
     from resight.fingerprint.fingerprinter import Fingerprinter
+    from resight.fingerprint.model import Card
     from resight.photos.examine import Facts
     from resight.photos.photo import Photo
     from resight.photos.split import Split
@@ -94,6 +95,7 @@ def look_closely(
     split: Split,
     found: Evaluation,
     seen: NDArray[np.bool_] | None,
+    card: Card,
     *,
     seed: int = 0,
 ) -> tuple[Figure, Figure] | None:
@@ -111,17 +113,21 @@ def look_closely(
         asks = np.sort(np.random.default_rng(seed).choice(asks, QUERIES, replace=False))
     if not len(asks):
         return None
-    cache = KeypointCache(most=CLOSE.most, upright=CLOSE.upright)
+    cache: KeypointCache | DrawingCache = (
+        DrawingCache(card.size, card.fit, card.fill)
+        if card.drawings
+        else KeypointCache(most=CLOSE.most, upright=CLOSE.upright)
+    )
 
-    def keypoints(place: int) -> Keypoints:
+    def details(place: int) -> Details:
         photo = photos[place]
         return cache.of(photo.path, photo.box, content=facts[place].content_hash)
 
-    def of_gallery(searched: NDArray[np.int64], place: int) -> Keypoints:
-        return keypoints(int(searched[place]))
+    def of_gallery(searched: NDArray[np.int64], place: int) -> Details:
+        return details(int(searched[place]))
 
     with progress_bar("Looking closely", LEARNED_FROM + len(asks)) as advance:
-        fusion = _fusion(marked, met, split.train, seen, keypoints, seed)
+        fusion = _fusion(marked, met, split.train, seen, details, seed)
         advance(LEARNED_FROM)
         right = np.zeros((len(asks), 2))
         for row, place in enumerate(asks.tolist()):
@@ -130,7 +136,7 @@ def look_closely(
             if alone:
                 searched = gallery[marked.group[gallery] != marked.group[query]]
             cosines = marked.vectors[searched] @ marked.vectors[query]
-            looked = rerank(keypoints(query), cosines, partial(of_gallery, searched), fusion)
+            looked = rerank(details(query), cosines, partial(of_gallery, searched), fusion)
             best = searched[looked.order[0]]
             right[row] = first.right[place], marked.who[best] == marked.who[query]
             advance(1)
@@ -144,7 +150,7 @@ def _fusion(
     met: NDArray[np.int64],
     teachers: NDArray[np.int64],
     seen: NDArray[np.bool_] | None,
-    keypoints: Callable[[int], Keypoints],
+    details: Callable[[int], Details],
     seed: int,
 ) -> Fusion:
     """What a match is worth, learned from the gallery's pairs; else what is usual."""
@@ -164,8 +170,8 @@ def _fusion(
             scores = np.zeros(len(first))
             for query in np.unique(first).tolist():
                 rows = np.flatnonzero(first == query)
-                others = [keypoints(int(place)) for place in second[rows]]
-                scores[rows] = match_scores(keypoints(query), others)
+                others = [details(int(place)) for place in second[rows]]
+                scores[rows] = match_scores(details(query), others)
             cosines = (vectors[first] * vectors[second]).sum(axis=1)
             return Fusion.fit(cosines, scores, same)
     strangers = nearest(marked, teachers[:MOST_STRANGERS], teachers, apart=True).other

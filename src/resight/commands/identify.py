@@ -63,8 +63,8 @@ def identify(
         bool,
         typer.Option(
             "--closely",
-            help="Look at the candidates' photos by keypoints, too. A catalogue that was "
-            "calibrated so does it by itself.",
+            help="Look at the candidates' photos by keypoints, too; at drawings by their strokes. "
+            "A catalogue that was calibrated so does it by itself.",
         ),
     ] = False,
     model: MovedModel = None,

@@ -2,12 +2,15 @@
 
 `find_keypoints` and `match` compare two photos, `one_against_many` a query with a whole gallery,
 `KeypointCache` keeps what was found, `rerank` looks closely at a shortlist that fingerprints found,
-and `draw_match` draws what convinces a person.
+and `draw_match` draws what convinces a person. Of drawings, which have strokes instead of spots,
+`edges` and `found_again` tell how much of one is found in the other (`DrawingCache` reads them).
 """
 
+from resight.compare.drawings import DrawingCache, edges, found_again
 from resight.compare.fuse import (
     CLOSE,
     Close,
+    Details,
     Fusion,
     Looked,
     labelled_pairs,
@@ -21,6 +24,8 @@ from resight.compare.picture import draw_match
 __all__ = [
     "CLOSE",
     "Close",
+    "Details",
+    "DrawingCache",
     "Fusion",
     "Gallery",
     "KeypointCache",
@@ -28,7 +33,9 @@ __all__ = [
     "Looked",
     "Match",
     "draw_match",
+    "edges",
     "find_keypoints",
+    "found_again",
     "labelled_pairs",
     "match",
     "match_many",

@@ -22,17 +22,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from resight.compare.drawings import found_again
 from resight.compare.keypoints import MOST, Keypoints
 from resight.compare.matching import match
 from resight.errors import ResightError, UnreadablePhoto
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+# What is compared of two photos: their keypoints, or of drawings their edges, float32 (2, h, w).
+Details = Keypoints | npt.NDArray[np.float32]
 
 SHORTLIST = 100  # a tenth of a second; most of what a weak fingerprint lost is found again
 # Log odds a standard deviation of strangers' cosines, a unit of log(1 + score), and of a pair of
 # which neither says anything: near to what cows' and whales' photos gave.
 _USUAL_COSINE, _USUAL_LOCAL, _USUAL_OFFSET = 2.0, 3.0, -5.0
+# log(1 + score) of a drawing that is found again whole, so that a unit is worth what one of
+# keypoints is, and the whole as much as half a cosine between fingerprints (`drawings.WEIGHT`).
+_WHOLE_DRAWING = 4.0
 _SPREAD = 10.0  # of the Gaussian prior on a weight, in log odds a standard deviation of its score
 
 
@@ -199,9 +205,9 @@ class Looked:
 
 
 def rerank(
-    query: Keypoints,
+    query: Details,
     cosines: Any,
-    keypoints_of: Callable[[int], Keypoints],
+    keypoints_of: Callable[[int], Details],
     fusion: Fusion,
     *,
     shortlist: int = SHORTLIST,
@@ -210,9 +216,9 @@ def rerank(
     """Look closely at the photos of a gallery whose fingerprints are nearest to a query's.
 
     Args:
-        query: keypoints of the query.
+        query: keypoints of the query, or edges of a drawing.
         cosines: (n,) of its fingerprint with those of the gallery's photos.
-        keypoints_of: gives the keypoints of a photo by its position, such as
+        keypoints_of: gives the same of a photo by its position, such as
             `lambda i: cache.of(paths[i])`; asked for the shortlist alone.
         fusion: what cosine and match are worth.
         shortlist: how many photos to look at.
@@ -238,12 +244,24 @@ def rerank(
     return Looked(order, probability, scores, tuple(unreadable))
 
 
-def match_scores(query: Keypoints, others: Sequence[Keypoints], close: Close = CLOSE) -> Floats:
-    """The scores of a query's matches with each of some photos: float64 (n,)."""
-    return np.array(
-        [match(query, one, ratio=close.ratio, tolerance=close.tolerance).score for one in others],
-        np.float64,
-    )
+def match_scores(query: Details, others: Sequence[Details], close: Close = CLOSE) -> Floats:
+    """The scores of a query's matches with each of some photos: float64 (n,).
+
+    Of keypoints each is `Match.score`; of drawings, one that is found again to a share s has
+    exp(4 s) − 1.
+
+    Raises:
+        ValueError: drawings beside photos, or of different sizes.
+    """
+    points = [one for one in others if isinstance(one, Keypoints)]
+    drawn = [one for one in others if not isinstance(one, Keypoints)]
+    if isinstance(query, Keypoints) and not drawn:
+        told = [match(query, one, ratio=close.ratio, tolerance=close.tolerance) for one in points]
+        return np.array([one.score for one in told], np.float64)
+    if not isinstance(query, Keypoints) and not points:
+        found = found_again(query, np.stack(drawn)) if drawn else np.empty(0)
+        return np.expm1(_WHOLE_DRAWING * found)
+    raise ValueError("a drawing and a photo have nothing to compare")
 
 
 def labelled_pairs(

@@ -3,7 +3,7 @@
 Similarity is the cosine, and ties are pessimistic: equally similar is not yet found.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 from resight.errors import ResightError
 from resight.evaluate.metrics import Array, Figure, mean_figures, table, with_intervals
 from resight.evaluate.ranking import Floats, Ints, Labels, encode, similarity_blocks, unit_vectors
+
+# What a second look at a photo (its position) and some others is worth beside their cosines: (n,).
+Look = Callable[[int, Ints], NDArray[np.floating[Any]]]
+SHORTLIST = 100  # others that a photo is looked at beside, the most similar
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ def n_way_k_shot(
     drawers: Labels | None = None,
     within: Labels | None = None,
     episodes: int = 400,
+    look: Look | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> FewShot:
@@ -72,6 +77,8 @@ def n_way_k_shot(
         drawers: (n,) who drew (or photographed) each photo.
         within: (n,) an episode stays within one of these, an alphabet say, one per individual.
         episodes: how many draws.
+        look: a second look at each photo that is asked and all that are enrolled, by positions in
+            `vectors`; it is added to their cosines.
         resamples: of the bootstrap.
         seed: of the draws and the bootstrap.
 
@@ -101,7 +108,10 @@ def n_way_k_shot(
             drawn = np.stack([rng.choice(photos[w], shots + 1, replace=False) for w in who])
         else:
             who, drawn = _draw_by_drawers(own, by_drawer, here, ways, shots, rng)
-        similar = vectors[drawn[:, 0]] @ vectors[drawn[:, 1:]].reshape(ways * shots, -1).T
+        known = drawn[:, 1:].ravel()
+        similar = vectors[drawn[:, 0]] @ vectors[known].T
+        if look is not None:
+            similar = similar + np.stack([look(one, known) for one in drawn[:, 0].tolist()])
         best = similar.reshape(ways, ways, shots).max(axis=2)
         mine = best.diagonal().copy()
         np.fill_diagonal(best, -np.inf)
@@ -200,6 +210,8 @@ def one_enrolled(
     together: bool = True,
     enrolled: Sequence[int] | Ints | None = None,
     repeats: int = 1,
+    look: Look | None = None,
+    shortlist: int = SHORTLIST,
     resamples: int = 1000,
     seed: int = 0,
 ) -> OneEnrolled:
@@ -211,6 +223,9 @@ def one_enrolled(
         together: all new individuals are enrolled at once; False: each one alone.
         enrolled: positions in `new`, one for each individual; None draws them.
         repeats: how often to draw; while there are photos enough, each time another photo.
+        look: a second look at a photo of `new` and at those most similar to it, by their positions
+            in the gallery, or g more than those in `new`; 0 or more, added to their cosines.
+        shortlist: how many of them.
         resamples: of the bootstrap over the new individuals.
         seed: of the draws and the bootstrap.
 
@@ -231,9 +246,16 @@ def one_enrolled(
         among = (new[part].astype(np.float64) @ new.T.astype(np.float64)).astype(np.float32)
         rows = np.arange(len(cells))
         for choice, found in zip(choices, ranks, strict=True):
-            rivals = among[:, choice]
+            rivals, beside = among[:, choice], cells
+            if look is not None:
+                where = np.concatenate([np.arange(len(gallery)), len(gallery) + choice])
+                if not together:  # only the own one is enrolled, and may take a place
+                    rivals = np.where(own[part, None] == np.arange(count), rivals, -np.inf)
+                near = np.concatenate([cells, rivals], axis=1, dtype=np.float32)
+                _look_again(near, where, part, look, shortlist)
+                beside, rivals = near[:, : len(gallery)], near[:, len(gallery) :]
             mine = rivals[rows, own[part]].copy()
-            found[part] = 1 + np.count_nonzero(cells >= mine[:, None], axis=1)
+            found[part] = 1 + np.count_nonzero(beside >= mine[:, None], axis=1)
             if together:
                 rivals[rows, own[part]] = -np.inf
                 found[part] += np.count_nonzero(rivals >= mine[:, None], axis=1)
@@ -255,6 +277,13 @@ def one_enrolled(
 
     (median_rank,) = with_intervals(median, [rank_1.n], [rank_1.n], resamples, seed)
     return OneEnrolled(rank_1, median_rank, count, len(gallery), int(asks[0].sum()), len(choices))
+
+
+def _look_again(near: Floats, where: Ints, asked: slice, look: Look, shortlist: int) -> None:
+    """Add what a second look says to the highest of each row's similarities."""
+    for row, query in zip(near, range(asked.start, asked.stop), strict=True):
+        first = np.argsort(-row, kind="stable")[:shortlist]
+        row[first] += look(query, where[first])
 
 
 def _choose(

@@ -141,7 +141,7 @@ def _known(found: Evaluation) -> list[Sentence]:
 def _closely(before: Figure, after: Figure) -> list[Sentence]:
     return [
         Sentence(
-            f"With a closer look at keypoints it names {of_100(after)} of 100 right, where the "
+            f"With a closer look it names {of_100(after)} of 100 right, where the "
             f"fingerprint alone names {of_100(before.value)} of the same photos."
         )
     ]

@@ -57,6 +57,11 @@ class Card:
     format: int = FORMAT
 
     @property
+    def drawings(self) -> bool:
+        """Whether it was trained on drawings, which have strokes instead of spots."""
+        return self.training.get("kind") == "drawings"
+
+    @property
     def photos_seen(self) -> frozenset[str]:
         """The photos trained on, by the first 16 characters of their files' SHA-256, if told."""
         told = self.training.get("photos_seen")
