@@ -52,18 +52,18 @@ def book(tmp_path: Path, drawings_model: Path) -> Iterator[Catalogue]:
 
 @pytest.mark.parametrize("place", range(6))
 def test_strokes_find_whom_the_fingerprint_does_not(book: Catalogue, tmp_path: Path, place: int):
-    misled = unit_vectors(6, seed=1)[[(place + 1) % 6]]
+    every = unit_vectors(6, seed=1)
+    misled = every[[place]] + 1.15 * every[[(place + 1) % 6]]
+    misled /= np.linalg.norm(misled)
     book._fingerprinted = lambda sources, progress: (book.model_id, misled, np.arange(1), ())
     asked = _drawn(tmp_path, WHO[place], 2)
     assert book.identify([asked])[0].individual == WHO[(place + 1) % 6]
     close = book.identify([asked], closely=True)[0]
-    chances = {one.individual: one.probability for one in close.candidates}
-    plain = {one.individual: one.probability for one in book.identify([asked])[0].candidates}
+    assert close.individual == WHO[place]
     assert close.basis.closely
-    assert chances.get(WHO[place], 0) > plain.get(WHO[place], 0)
     assert not (tmp_path / "glyphs.db.keypoints").exists()
     picture = book.identify(np.asarray(Image.open(asked))[None, None], closely=True)[0]
-    assert picture.candidates[0].individual == close.candidates[0].individual
+    assert picture.individual == close.individual
 
 
 def test_a_drawing_that_has_gone_costs_no_answer(book: Catalogue, tmp_path: Path):
@@ -96,7 +96,7 @@ def test_scores_rise_with_what_is_found_again_and_photos_are_no_drawings():
     rng = np.random.default_rng(0)
     drawn = edges(np.stack([draw_glyph(name, rng) for name in (WHO[0], WHO[0], WHO[1])]))
     scores = match_scores(drawn[0], [*drawn])
-    np.testing.assert_allclose(np.log1p(scores), 4 * found_again(drawn[0], drawn))
+    np.testing.assert_allclose(np.log1p(scores), 2 * found_again(drawn[0], drawn))
     assert scores[0] > scores[1] > scores[2] >= 0
     assert match_scores(drawn[0], []).shape == (0,)
     points: Keypoints = find_keypoints(rng.integers(0, 256, (64, 64), dtype=np.uint8))

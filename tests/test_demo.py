@@ -78,6 +78,10 @@ def test_the_numbers_hang_together(told: tuple[Path, str]) -> None:
     for row in rows:
         assert row["recognised"] + len(row["taken_for"]) == row["asked"] == 3
         assert row["glyph"] not in row["taken_for"]
+        assert 0 <= row["looked_closely"] <= row["asked"]
+    closer = facts["glyphs"]["looked_closely"]
+    assert closer == sum(row["looked_closely"] for row in rows)
+    assert f"{closer} of {facts['glyphs']['asked']} with a second look" in told[1]
     asked, recognised = facts["glyphs"]["asked"], facts["glyphs"]["recognised"]
     # Counted by asking the catalogue, and measured on the fingerprints: the same.
     assert recognised / asked == pytest.approx(facts["glyphs"]["one_enrolled"]["rank_1"]["value"])

@@ -240,6 +240,10 @@ class _Story:
                 taken = f"   taken for {', '.join(row['taken_for'])}" if row["taken_for"] else ""
                 teller.say(f"{row['glyph']:<10} {row['recognised']:>2} of {row['asked']}{taken}")
             teller.say(f"[bold]together   {more.facts['recognised']} of {more.facts['asked']}[/]")
+            teller.say(
+                f"[bold]{more.facts['looked_closely']} of {more.facts['asked']}[/] with a second "
+                "look at the strokes (identify --closely)"
+            )
         with teller.step("map", "The map"):
             mapped = scenes.draw_story_map(catalogue, folder / "map.png", asked, prints, self.seed)
         self.facts |= {

@@ -36,9 +36,9 @@ SHORTLIST = 100  # a tenth of a second; most of what a weak fingerprint lost is 
 # Log odds a standard deviation of strangers' cosines, a unit of log(1 + score), and of a pair of
 # which neither says anything: near to what cows' and whales' photos gave.
 _USUAL_COSINE, _USUAL_LOCAL, _USUAL_OFFSET = 2.0, 3.0, -5.0
-# log(1 + score) of a drawing that is found again whole, so that a unit is worth what one of
-# keypoints is, and the whole as much as half a cosine between fingerprints (`drawings.WEIGHT`).
-_WHOLE_DRAWING = 4.0
+# log(1 + score) of a drawing that is found again whole: beside cosines of the usual weight it is
+# then worth half a cosine or so (`drawings.WEIGHT`), at the weight that is usual of keypoints.
+_WHOLE_DRAWING = 2.0
 _SPREAD = 10.0  # of the Gaussian prior on a weight, in log odds a standard deviation of its score
 
 
@@ -248,7 +248,7 @@ def match_scores(query: Details, others: Sequence[Details], close: Close = CLOSE
     """The scores of a query's matches with each of some photos: float64 (n,).
 
     Of keypoints each is `Match.score`; of drawings, one that is found again to a share s has
-    exp(4 s) − 1.
+    exp(2 s) − 1.
 
     Raises:
         ValueError: drawings beside photos, or of different sizes.

@@ -126,8 +126,10 @@ def enrol_more(
     for name, paths in drawn.items():
         answers = catalogue.identify(paths[1:], top=1, photos_each=1)
         taken = [answer.individual for answer in answers if answer.individual != name]
+        closer = catalogue.identify(paths[1:], top=1, photos_each=1, closely=True)
         rows.append({"glyph": name, "asked": len(answers), "recognised": len(answers) - len(taken),
-                     "taken_for": taken})  # fmt: skip
+                     "taken_for": taken,
+                     "looked_closely": sum(a.individual == name for a in closer)})  # fmt: skip
         thumbs = [_asked(path, a, name) for path, a in zip(paths[1:], answers, strict=True)]
         shown.append({"enrolled": thumb(_pixels(paths[0]), "", "enrolled", name), "asked": thumbs})
     names = [name for name, paths in drawn.items() for _ in paths]
@@ -139,6 +141,7 @@ def enrol_more(
         "glyphs": rows,
         "asked": asked,
         "recognised": sum(row["recognised"] for row in rows),
+        "looked_closely": sum(row["looked_closely"] for row in rows),
         "one_enrolled": measured.to_dict(),
     }
     return Scene(facts, {"rows": shown})
