@@ -18,8 +18,7 @@ import sqlalchemy as sa
 from resight.catalogue import schema, vectors_file
 from resight.catalogue.evidence import FEW, Floats
 from resight.catalogue.store import Store, chunks
-from resight.compare import Details, DrawingCache, KeypointCache, find_keypoints
-from resight.compare.fuse import CLOSE, match_scores
+from resight.compare.fuse import Details, details_cache, match_scores
 from resight.errors import UnreadablePhoto
 from resight.fingerprint.model import Card
 from resight.photos.decode import Box, read_image
@@ -71,13 +70,7 @@ class Closely:
     def __init__(self, store: Store, card: Card) -> None:
         self.store = store
         self.unreadable: dict[int, UnreadablePhoto] = {}
-        self._cache: KeypointCache | DrawingCache = (
-            DrawingCache(card.size, card.fit, card.fill)
-            if card.drawings
-            else KeypointCache(
-                _folder(store), most=CLOSE.most, upright=CLOSE.upright, in_memory=_IN_MEMORY
-            )
-        )
+        self._cache = details_cache(card, _folder(store), in_memory=_IN_MEMORY)
         self._places: dict[int, tuple[Path, Box | None, str]] = {}
 
     def of_source(self, source: Any) -> Details:
@@ -90,10 +83,7 @@ class Closely:
             return self._cache.of(source.path, source.box)
         if isinstance(source, str | os.PathLike):
             return self._cache.of(source)
-        image = read_image(source, channels=1)
-        if isinstance(self._cache, DrawingCache):
-            return self._cache.of_image(image)
-        return find_keypoints(image, most=CLOSE.most, upright=CLOSE.upright)
+        return self._cache.of_image(read_image(source, channels=1))
 
     def compare(self, asked: Details | None, photos: Any) -> Floats:
         """Compare what `of_source` gave with photos of the catalogue, given by their numbers (n,).

@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from resight.commands.common import wants_bar
-from resight.compare import Details, DrawingCache, KeypointCache
-from resight.compare.fuse import CLOSE, Fusion, labelled_pairs, match_scores, rerank
+from resight.compare.fuse import (
+    Details,
+    Fusion,
+    details_cache,
+    labelled_pairs,
+    match_scores,
+    rerank,
+)
 from resight.evaluate.background import background_test, both_parts, chosen, has_surroundings
 from resight.evaluate.metrics import Figure, mean_figures
 from resight.evaluate.nearest import Marked, mark, nearest
@@ -113,11 +119,7 @@ def look_closely(
         asks = np.sort(np.random.default_rng(seed).choice(asks, QUERIES, replace=False))
     if not len(asks):
         return None
-    cache: KeypointCache | DrawingCache = (
-        DrawingCache(card.size, card.fit, card.fill)
-        if card.drawings
-        else KeypointCache(most=CLOSE.most, upright=CLOSE.upright)
-    )
+    cache = details_cache(card)
 
     def details(place: int) -> Details:
         photo = photos[place]

@@ -10,13 +10,12 @@ has shown.
 from __future__ import annotations
 
 import os
-import threading
-from collections import OrderedDict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from resight.compare.latest import Latest
 from resight.errors import UnreadablePhoto
 from resight.photos.content import content_hash
 from resight.photos.decode import Box, Fit, Pixels, fit_image, read_image
@@ -131,9 +130,8 @@ class DrawingCache:
     def __init__(
         self, size: tuple[int, int], fit: Fit, fill: int, *, in_memory: int = 10_000
     ) -> None:
-        self.size, self.fit, self.fill, self.in_memory = size, fit, fill, in_memory
-        self._known: OrderedDict[tuple[str, Box | None], Floats] = OrderedDict()
-        self._lock = threading.Lock()
+        self.size, self.fit, self.fill = size, fit, fill
+        self._latest: Latest[tuple[str, Box | None], Floats] = Latest(in_memory)
 
     def of(
         self, path: str | os.PathLike[str], box: Box | None = None, *, content: str | None = None
@@ -151,17 +149,12 @@ class DrawingCache:
         if content is None:
             return self.of_image(read_image(path, channels=1, box=box))
         key = (content, box)
-        with self._lock:
-            if (known := self._known.get(key)) is not None:
-                self._known.move_to_end(key)
-                return known
+        if (known := self._latest.get(key)) is not None:
+            return known
         if content_hash(path) != content:
             raise UnreadablePhoto(os.fspath(path), "is another picture by now")
         found = self.of_image(read_image(path, channels=1, box=box))
-        with self._lock:
-            self._known[key] = found
-            while len(self._known) > self.in_memory:
-                self._known.popitem(last=False)
+        self._latest.keep(key, found)
         return found
 
     def of_image(self, image: Pixels) -> Floats:

@@ -17,15 +17,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from resight.compare.drawings import found_again
-from resight.compare.keypoints import MOST, Keypoints
+from resight.compare.drawings import DrawingCache, found_again
+from resight.compare.keypoints import MOST, KeypointCache, Keypoints
 from resight.compare.matching import match
 from resight.errors import ResightError, UnreadablePhoto
+
+if TYPE_CHECKING:
+    from resight.fingerprint.model import Card
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -204,10 +208,24 @@ class Looked:
     unreadable: tuple[UnreadablePhoto, ...] = ()
 
 
+def details_cache(
+    card: Card, folder: str | Path | None = None, *, in_memory: int = 2000
+) -> KeypointCache | DrawingCache:
+    """What gives the details of photos' files: of a model of drawings their edges, else keypoints.
+
+    Args:
+        card: of the model whose fingerprints they stand beside.
+        folder, in_memory: where keypoints are kept, and of how many photos; see `KeypointCache`.
+    """
+    if card.drawings:
+        return DrawingCache(card.size, card.fit, card.fill)
+    return KeypointCache(folder, most=CLOSE.most, upright=CLOSE.upright, in_memory=in_memory)
+
+
 def rerank(
     query: Details,
     cosines: Any,
-    keypoints_of: Callable[[int], Details],
+    details_of: Callable[[int], Details],
     fusion: Fusion,
     *,
     shortlist: int = SHORTLIST,
@@ -218,7 +236,7 @@ def rerank(
     Args:
         query: keypoints of the query, or edges of a drawing.
         cosines: (n,) of its fingerprint with those of the gallery's photos.
-        keypoints_of: gives the same of a photo by its position, such as
+        details_of: gives the same of a photo by its position, such as
             `lambda i: cache.of(paths[i])`; asked for the shortlist alone.
         fusion: what cosine and match are worth.
         shortlist: how many photos to look at.
@@ -234,7 +252,7 @@ def rerank(
     unreadable = []
     for place in np.argsort(-near, kind="stable")[:shortlist].tolist():
         try:
-            scores[place] = match_scores(query, [keypoints_of(place)], close)[0]
+            scores[place] = match_scores(query, [details_of(place)], close)[0]
         except UnreadablePhoto as error:  # its fingerprint still speaks for it
             unreadable.append(error)
     odds = fusion.odds(near, np.nan_to_num(scores))

@@ -11,7 +11,6 @@ import hashlib
 import os
 import threading
 import zipfile
-from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from resight.compare.latest import Latest
 from resight.errors import UnreadablePhoto
 from resight.photos.content import content_hash
 from resight.photos.decode import Box, Pixels, read_image
@@ -155,9 +155,8 @@ class KeypointCache:
         in_memory: int = 2000,
     ) -> None:
         self.folder = None if folder is None else Path(folder)
-        self.most, self.clahe, self.upright, self.in_memory = most, clahe, upright, in_memory
-        self._known: OrderedDict[str, Keypoints] = OrderedDict()
-        self._lock = threading.Lock()
+        self.most, self.clahe, self.upright = most, clahe, upright
+        self._latest: Latest[str, Keypoints] = Latest(in_memory)
 
     def of(
         self, path: str | os.PathLike[str], box: Box | None = None, *, content: str | None = None
@@ -174,25 +173,22 @@ class KeypointCache:
             UnreadablePhoto: the file is missing, no photo, or not the one that is meant.
         """
         key = self._key(Path(path), box, content)
-        with self._lock:
-            known = self._known.get(key)
-            if known is not None:
-                self._known.move_to_end(key)
-                return known
+        if (known := self._latest.get(key)) is not None:
+            return known
         found = self._load(key) if key else None
         if found is None:
             if content is not None and content_hash(path) != content:
                 raise UnreadablePhoto(os.fspath(path), "is another picture by now")
-            image = read_image(path, channels=1, box=box, at_least=LONGEST_SIDE)
-            found = find_keypoints(image, most=self.most, clahe=self.clahe, upright=self.upright)
+            found = self.of_image(read_image(path, channels=1, box=box, at_least=LONGEST_SIDE))
             if key:
                 self._keep(key, found)
         if key:
-            with self._lock:
-                self._known[key] = found
-                while len(self._known) > self.in_memory:
-                    self._known.popitem(last=False)
+            self._latest.keep(key, found)
         return found
+
+    def of_image(self, image: Pixels) -> Keypoints:
+        """The keypoints of a picture in memory, as `find_keypoints` takes it; not kept."""
+        return find_keypoints(image, most=self.most, clahe=self.clahe, upright=self.upright)
 
     def _key(self, path: Path, box: Box | None, content: str | None) -> str:
         """Name of the entry; "" for a file that cannot be read, of which `read_image` will tell."""
