@@ -1,9 +1,12 @@
 """The photographs that the comparison measures with, and what a frozen body sees on them.
 
     python benchmarks/photo_sets.py holstein fit.csv
+    python benchmarks/photo_sets.py right_whale fit.csv --decision
 
 writes a table, for `resight train`, of the photos to learn from where knobs are chosen or the
-decision is measured: without the individuals and days that are kept apart.
+decision is measured: without the individuals and days that are kept apart. With `--decision` it is
+also without the whales that decision.py holds out and without a sixth of the others, whose photos
+calibrate as newcomers.
 
 A training of half a minute on two cores cannot move a network's weights far enough to gain by it.
 So six of the seven stages of EfficientNet-Lite0, learned on ImageNet, stay as they are: they look
@@ -22,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import torch
+from decision import held_out
 from digit_sets import DATA
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -276,14 +280,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Write a table of the photos to learn from.")
     parser.add_argument("set", choices=sorted(PHOTO_SETS))
     parser.add_argument("table", type=Path)
+    parser.add_argument("--decision", action="store_true", help="of the whales, see above")
     options = parser.parse_args()
     data = PHOTO_SETS[options.set]()
     if data is None:
         parser.error(f"{options.set}: its photos are not here")
+    unseen: set[str] = set()
+    if options.decision and options.set == "right_whale":
+        away = held_out(data.labels)
+        others = np.setdiff1d(data.labels, away)
+        unseen = {*away, *np.random.default_rng(1).permutation(others)[: len(others) // 6]}
     with options.table.open("w", newline="", encoding="utf-8") as file:
         out = csv.writer(file)
         out.writerow(["path", "identity", "date"])
         for i in data.at("fit").tolist():
+            if data.labels[i] in unseen:
+                continue
             day = data.days[i] if data.days else ""
             out.writerow([data.paths[i].resolve(), data.labels[i], day])
 
