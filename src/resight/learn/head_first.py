@@ -108,7 +108,8 @@ def _looks(
         for copy in range(copies):
             for at in chosen.split(_AT_ONCE):
                 pixels, who = photos.pixels[at], photos.labels[at]
-                pixels = shrink(pixels, size) if size != photos.size else pixels.float() / 255
+                pixels = shrink(pixels, size) if size != photos.size else pixels
+                pixels = pixels.float().div_(255)
                 if copy:
                     for step in augment:
                         pixels, who = step(pixels, who, generator)
