@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from resight.compare.drawings import WEIGHT, edges, found_again
+from resight.compare.drawings import WEIGHT, found_again
 from resight.photos.decode import read_image
 from resight.photos.digits import Digits, embedded_digits, read_digits
 from resight.photos.glyphs import GLYPHS, draw_glyph, like_mnist
@@ -77,12 +77,12 @@ class SecondLook:
     """
 
     def __init__(self, pixels: NDArray[np.uint8]) -> None:
-        self.edges = edges(pixels)
+        self.pixels = pixels
         self._known: dict[int, NDArray[np.float32]] = {}
 
     def __call__(self, query: int, others: NDArray[np.int64]) -> NDArray[np.float32]:
-        nothing = np.full(len(self.edges), np.nan, np.float32)
+        nothing = np.full(len(self.pixels), np.nan, np.float32)
         known = self._known.setdefault(query, nothing)
         new = others[np.isnan(known[others])]
-        known[new] = WEIGHT * found_again(self.edges[query], self.edges[new])
+        known[new] = WEIGHT * found_again(self.pixels[query], self.pixels[new])
         return known[others]

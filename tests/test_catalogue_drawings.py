@@ -13,7 +13,6 @@ from resight.catalogue import Catalogue
 from resight.compare import (
     DrawingCache,
     Keypoints,
-    edges,
     find_keypoints,
     found_again,
     match_scores,
@@ -77,7 +76,7 @@ def test_the_cache_gives_what_the_file_holds_and_no_other(tmp_path: Path):
     path = _drawn(tmp_path, WHO[0], 1)
     content = content_hash(path)
     cache = DrawingCache((28, 28), "pad", 0, in_memory=1)
-    (plain,) = edges(np.asarray(Image.open(path))[None])
+    plain = np.asarray(Image.open(path))
     np.testing.assert_array_equal(cache.of(path), plain)
     np.testing.assert_array_equal(cache.of(path, content=content), plain)
     part = cache.of(path, (4, 4, 20, 20), content=content)
@@ -94,9 +93,9 @@ def test_the_cache_gives_what_the_file_holds_and_no_other(tmp_path: Path):
 
 def test_scores_rise_with_what_is_found_again_and_photos_are_no_drawings():
     rng = np.random.default_rng(0)
-    drawn = edges(np.stack([draw_glyph(name, rng) for name in (WHO[0], WHO[0], WHO[1])]))
+    drawn = np.stack([draw_glyph(name, rng) for name in (WHO[0], WHO[0], WHO[1])])
     scores = match_scores(drawn[0], [*drawn])
-    np.testing.assert_allclose(np.log1p(scores), 2 * found_again(drawn[0], drawn))
+    np.testing.assert_allclose(np.log1p(scores), 4 * found_again(drawn[0], drawn))
     assert scores[0] > scores[1] > scores[2] >= 0
     assert match_scores(drawn[0], []).shape == (0,)
     points: Keypoints = find_keypoints(rng.integers(0, 256, (64, 64), dtype=np.uint8))

@@ -3,10 +3,10 @@
 `find_keypoints` and `match` compare two photos, `one_against_many` a query with a whole gallery,
 `KeypointCache` keeps what was found, `rerank` looks closely at a shortlist that fingerprints found,
 and `draw_match` draws what convinces a person. Of drawings, which have strokes instead of spots,
-`edges` and `found_again` tell how much of one is found in the other (`DrawingCache` reads them).
+`found_again` tells how much of one is found in the other (`DrawingCache` reads them).
 """
 
-from resight.compare.drawings import DrawingCache, edges, found_again
+from resight.compare.drawings import DrawingCache, found_again
 from resight.compare.fuse import (
     CLOSE,
     Close,
@@ -33,7 +33,6 @@ __all__ = [
     "Looked",
     "Match",
     "draw_match",
-    "edges",
     "find_keypoints",
     "found_again",
     "labelled_pairs",

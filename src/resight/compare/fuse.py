@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-# What is compared of two photos: their keypoints, or of drawings their edges, float32 (2, h, w).
-Details = Keypoints | npt.NDArray[np.float32]
+# What is compared of two photos: their keypoints, or drawings as they are, uint8 (h, w).
+Details = Keypoints | npt.NDArray[np.uint8]
 
 SHORTLIST = 100  # a tenth of a second; most of what a weak fingerprint lost is found again
 # Log odds a standard deviation of strangers' cosines, a unit of log(1 + score), and of a pair of
 # which neither says anything: near to what cows' and whales' photos gave.
 _USUAL_COSINE, _USUAL_LOCAL, _USUAL_OFFSET = 2.0, 3.0, -5.0
 # log(1 + score) of a drawing that is found again whole: beside cosines of the usual weight it is
-# then worth half a cosine or so (`drawings.WEIGHT`), at the weight that is usual of keypoints.
-_WHOLE_DRAWING = 2.0
+# then worth a cosine or so (`drawings.WEIGHT`), at the weight that is usual of keypoints.
+_WHOLE_DRAWING = 4.0
 _SPREAD = 10.0  # of the Gaussian prior on a weight, in log odds a standard deviation of its score
 
 
@@ -211,7 +211,7 @@ class Looked:
 def details_cache(
     card: Card, folder: str | Path | None = None, *, in_memory: int = 2000
 ) -> KeypointCache | DrawingCache:
-    """What gives the details of photos' files: of a model of drawings their edges, else keypoints.
+    """What gives the details of photos' files: of a model of drawings the drawings, else keypoints.
 
     Args:
         card: of the model whose fingerprints they stand beside.
@@ -234,7 +234,7 @@ def rerank(
     """Look closely at the photos of a gallery whose fingerprints are nearest to a query's.
 
     Args:
-        query: keypoints of the query, or edges of a drawing.
+        query: keypoints of the query, or a drawing.
         cosines: (n,) of its fingerprint with those of the gallery's photos.
         details_of: gives the same of a photo by its position, such as
             `lambda i: cache.of(paths[i])`; asked for the shortlist alone.
@@ -249,12 +249,13 @@ def rerank(
     if shortlist < 0:
         raise ValueError(f"a shortlist has 0 photos or more, not {shortlist}")
     scores = np.full(len(near), np.nan)
-    unreadable = []
+    details, unreadable = {}, []
     for place in np.argsort(-near, kind="stable")[:shortlist].tolist():
         try:
-            scores[place] = match_scores(query, [details_of(place)], close)[0]
+            details[place] = details_of(place)
         except UnreadablePhoto as error:  # its fingerprint still speaks for it
             unreadable.append(error)
+    scores[list(details)] = match_scores(query, list(details.values()), close)
     odds = fusion.odds(near, np.nan_to_num(scores))
     # Of equals the nearer by fingerprint comes first, then the first.
     order = np.lexsort((np.arange(len(near)), -near, -odds))
@@ -266,7 +267,7 @@ def match_scores(query: Details, others: Sequence[Details], close: Close = CLOSE
     """The scores of a query's matches with each of some photos: float64 (n,).
 
     Of keypoints each is `Match.score`; of drawings, one that is found again to a share s has
-    exp(2 s) − 1.
+    exp(4 s) − 1.
 
     Raises:
         ValueError: drawings beside photos, or of different sizes.
