@@ -26,7 +26,7 @@ Ints = NDArray[np.int64]
 
 BLOCK_CELLS = 32_000_000  # similarities held at a time: 128 MB
 _DOUBLE_UP_TO = 2_000_000_000  # multiplications; below it double precision costs under 0.1 s
-_FEW, _MANY = 16, 500
+_FEW = 16
 
 
 def unit_vectors(vectors: Any, what: str) -> Floats:
@@ -112,8 +112,8 @@ def strangers_before(matches: Floats, strangers: Floats) -> Ints:
     """Count, for every match, the strangers at least as similar.
 
     Args:
-        matches: (m,) similarities between -2 and 2, m > 0, in any order.
-        strangers: (n,) similarities, likewise.
+        matches: (m,) similarities, m > 0, in any order.
+        strangers: (n,) similarities.
 
     Returns:
         the counts (m,), for the matches from most to least similar.
@@ -129,28 +129,7 @@ def strangers_before(matches: Floats, strangers: Floats) -> Ints:
         counts = [np.count_nonzero(strangers >= match) for match in ordered[::-1]]
         return np.array(counts, np.int64)
     # numpy sorts float32 with the processor's vectors: it takes less than counting in buckets.
-    if len(ordered) < _MANY:
-        return (len(strangers) - np.sort(strangers).searchsorted(ordered))[::-1]
-    return _sorted_together(ordered, strangers)[::-1]
-
-
-def _sorted_together(matches: Floats, strangers: Floats) -> Ints:
-    """The same for ascending matches, by one sort: to look for so many would take longer.
-
-    The bits of a float32 between -2 and 2, read as a whole number that keeps the order, leave one
-    bit of 32 to spare. It tells strangers, and puts them after the match that they equal.
-    """
-    both = np.concatenate((matches, strangers)).view(np.int32)
-    sign = both >> 31
-    both &= 0x7FFFFFFF
-    both ^= sign
-    both -= sign
-    both <<= 1
-    both[len(matches) :] |= 1
-    both.sort()
-    both &= 1
-    places = np.flatnonzero(both == 0)
-    return len(both) - places - np.arange(len(matches), 0, -1)
+    return (len(strangers) - np.sort(strangers).searchsorted(ordered))[::-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,7 +196,7 @@ def share_of(positions: Sequence[int], rank: int, processes: int, *, handful: in
 def shrink(pixels: Tensor, size: tuple[int, int]) -> Tensor:
     """uint8 pixels (n, C, H, W) at another (height, width), antialiased.
 
-    On a processor each side is rounded in its turn, in a third of the time: off by one at most.
+    On a processor each side is rounded in its turn, which is faster: off by one at most.
     """
     whole = pixels if pixels.device.type == "cpu" else pixels.float()
     small = F.interpolate(whole, size, mode="bilinear", antialias=True, align_corners=False)

@@ -36,7 +36,7 @@ class Light:
         n, channels, device = len(pixels), pixels.shape[1], pixels.device
         contrast, brightness, lost = torch.rand((3, n, 1, 1, 1), generator=generator, device=device)
         gamma = torch.randn((n, 1, 1, 1), generator=generator, device=device)
-        # Contrast and brightness as one product and sum, the rest in place: half of the time.
+        # Contrast and brightness as one product and sum, the rest in place: two thirds of the time.
         slope = 1 + self.contrast * (2 * contrast - 1)
         raised = pixels.mean((1, 2, 3), keepdim=True) * (1 - slope)
         out = torch.addcmul(raised + self.brightness * (2 * brightness - 1), pixels, slope)
