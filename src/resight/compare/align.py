@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -68,6 +67,8 @@ def lay_upon(query: NDArray[np.uint8], others: NDArray[np.uint8]) -> Maps:
 
 def redraw(picture: NDArray[Pixel], maps: Maps) -> NDArray[Pixel]:
     """A drawing (h, w), uint8 or float32, as maps of `lay_upon` lay it: (n, h, w)."""
+    import cv2
+
     height, width = picture.shape
     middle = np.array([[1, 0, (width - 1) / 2], [0, 1, (height - 1) / 2], [0, 0, 1]])
     in_pixels = (middle @ maps @ np.linalg.inv(middle))[:, :2]
@@ -79,6 +80,8 @@ def redraw(picture: NDArray[Pixel], maps: Maps) -> NDArray[Pixel]:
 
 
 def _soft(pictures: NDArray[np.uint8], blur: float) -> NDArray[np.float32]:
+    import cv2
+
     soft = np.divide(pictures, 255, dtype=np.float32)
     for one in soft:
         one[...] = cv2.GaussianBlur(one, (0, 0), blur, borderType=cv2.BORDER_REPLICATE)
