@@ -17,11 +17,12 @@ from digit_sets import digits
 from numpy.typing import NDArray
 
 from resight.compare.drawings import edges, found_again, shares
+from resight.learn.augment import turned
 from resight.learn.data import PhotoSet
 from resight.learn.train import train_digits
 
 LEARNED = "01234"
-# (digit, quarter turns against the clock, plus 4 for mirrored first). A 6 upside down is the 9 that
+# (digit, turn as of `turned`). A 6 upside down is the 9 that
 # is there, a 5 mirrored nearly a 2, and an 8 has but two.
 ASKED = (
     *((5, turn) for turn in (0, 1)),
@@ -34,22 +35,19 @@ WEIGHTS = (0.25, 0.5, 1, 2, 4)
 DRAWS = 60
 
 
-def turned(pixels: NDArray[np.uint8], turn: int) -> NDArray[np.uint8]:
-    return np.rot90(pixels[:, ::-1] if turn >= 4 else pixels, turn % 4)
-
-
 def drawn(count: int) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
     """Pairs of asked and enrolled drawings, uint8 (20, 28, 28) each, in the order of `ASKED`."""
     data, rng = digits(), np.random.default_rng(3)
     labels = np.asarray(data.test_labels).astype(int)
+    of = {digit: np.flatnonzero(labels == digit) for digit, _ in ASKED}
+    turns = torch.tensor([turn for _, turn in ASKED])
     pairs = []
     for _ in range(count):
-        both = [
-            [turned(data.test_pixels[i], turn) for i in rng.choice(places, 2, replace=False)]
-            for digit, turn in ASKED
-            for places in [np.flatnonzero(labels == digit)]
-        ]
-        asked, enrolled = (np.stack(of) for of in zip(*both, strict=True))
+        both = np.stack([rng.choice(of[digit], 2, replace=False) for digit, _ in ASKED], axis=1)
+        asked, enrolled = (
+            turned(torch.from_numpy(data.test_pixels[places])[:, None], turns)[:, 0].numpy()
+            for places in both
+        )
         pairs.append((asked, enrolled))
     return pairs
 

@@ -165,3 +165,23 @@ def chrome() -> Iterator[Any]:
     browser = pytest.importorskip("browser")
     with browser.browsing() as found:
         yield found
+
+
+@pytest.fixture
+def small_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mapped vectors: a file for ten photos, and a new one for every third change."""
+    from resight.catalogue import loading
+
+    monkeypatch.setattr(loading, "WORTH_A_FILE", 10)
+    monkeypatch.setattr(loading, "_NEWS", 3)
+    monkeypatch.setattr(loading, "_AT_ONCE", 4)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Any]:
+    """An empty catalogue's store, as `vectors_files` fills it."""
+    from vectors_files import make
+
+    made = make(tmp_path / "whales.db")
+    yield made
+    made.close()

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,20 +18,7 @@ from resight.catalogue.loading import load_gallery
 from resight.catalogue.store import Store
 from vectors_files import DIM, add, files, make, opened, told, truth
 
-
-@pytest.fixture(autouse=True)
-def small_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file for ten photos, and a new one for every third change."""
-    monkeypatch.setattr(loading, "WORTH_A_FILE", 10)
-    monkeypatch.setattr(loading, "_NEWS", 3)
-    monkeypatch.setattr(loading, "_AT_ONCE", 4)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = make(tmp_path / "whales.db")
-    yield store
-    store.close()
+pytestmark = pytest.mark.usefixtures("small_files")
 
 
 def test_a_catalogue_of_some_size_is_mapped_when_it_is_opened_again(store: Store):

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,20 +15,7 @@ from resight.catalogue.store import Store, open_store
 from resight.errors import UnusableCatalogue
 from vectors_files import DIM, add, files, make, opened, told, truth
 
-
-@pytest.fixture(autouse=True)
-def small_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file for ten photos, and a new one for every third change."""
-    monkeypatch.setattr(loading, "WORTH_A_FILE", 10)
-    monkeypatch.setattr(loading, "_NEWS", 3)
-    monkeypatch.setattr(loading, "_AT_ONCE", 4)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = make(tmp_path / "whales.db")
-    yield store
-    store.close()
+pytestmark = pytest.mark.usefixtures("small_files")
 
 
 def cut_vectors(place: vectors_file.Place) -> None:
