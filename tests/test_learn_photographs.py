@@ -25,7 +25,7 @@ from resight.learn.augment import Warp
 from resight.learn.best import KeepBest
 from resight.learn.fold import fold_batchnorm
 from resight.learn.light import Cover, Light
-from resight.learn.photographs import FineTuning, photo_augmentation, tuning_within
+from resight.learn.photographs import FineTuning, body_rate, photo_augmentation, tuning_within
 from resight.learn.plan import Look, Plan, choose_size, hold_back, look, seconds
 from resight.learn.sizes import GrowingSize, growing_sizes, takes
 from resight.learn.train import train_folder
@@ -335,6 +335,15 @@ PLAN = Plan(
 )
 
 
+def test_a_bodys_rate_is_a_share_of_the_weights_that_learn() -> None:
+    body = nn.Sequential(*(nn.Conv2d(2, 2, 3) for _ in range(4)), nn.Linear(2, 2))
+    for part, size in zip(body, (0.1, 0.4, 0.2, 9), strict=False):
+        nn.init.constant_(part.weight, -size)
+    body[3].requires_grad_(False)
+    assert body_rate(body) == pytest.approx(photographs.BODY_STEP * 0.2)
+    assert body_rate(nn.Linear(2, 2)) == photographs.PLAIN_RATE
+
+
 @pytest.mark.parametrize(("mirrored", "classes"), [(True, 8), (False, 4)])
 def test_mirrored_individuals_can_be_left_out(
     mirrored: bool, classes: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -344,6 +353,7 @@ def test_mirrored_individuals_can_be_left_out(
     plan = replace(PLAN, size=(64, 64), mirrored=mirrored)
     tuning = FineTuning(photos, photos, plan, path=tmp_path)
     assert tuning.arcface.num_classes == classes
+    assert tuning.rate == pytest.approx(1.2e-3, rel=0.01), "as it was measured"
     steps = tuning.learn.dls.train.augment
     assert [step for step in steps if isinstance(step, Mirrored)] == [Mirrored(4)] * mirrored
     assert tuning.learn.dls.train.one_batch()[1].max() < classes

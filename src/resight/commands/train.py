@@ -207,8 +207,9 @@ def train(
     typer.echo(f"Wrote {out}" + (f" ({reached})" if reached else ""))
     if "R@1" in card.metrics:
         typer.echo(
-            "R@1: of the photos kept back, the share whose nearest photo shows the same "
-            "individual. mAP: how high all photos of the same individual rank; 1 is first of all."
+            "The photos kept back were asked among themselves, so with few of each to be found. "
+            "R@1: the share whose nearest photo shows the same individual. mAP: how high all "
+            "photos of the same individual rank; 1 is first of all."
         )
     counts = Counter(photo.individual for photo in found).values()
     if at_chance(card.metrics.get("R@1"), max(counts) / sum(counts)):

@@ -32,8 +32,9 @@ from resight.learn.sizes import GrowingSize, growing_sizes, takes
 from resight.learn.together import averaged, everybody, wait
 from resight.learn.virtual import Mirrored
 
-# Learning rates of the body, the head and the loss' centres, as measured (docs/learning.md).
-BODY_RATE, HEAD_RATE, CENTRES_RATE = 4e-4, 5e-4, 5e-3
+# The learning rate of the body as a share of its weights' size, and those of the head and of the
+# loss' centres, as measured (docs/learning.md).
+BODY_STEP, HEAD_RATE, CENTRES_RATE = 9.2e-3, 5e-4, 5e-3
 # A body without batch normalisations, such as a transformer.
 PLAIN_RATE = 1e-4
 DECAY = 0.05
@@ -65,6 +66,22 @@ def photo_augmentation(mirrored: int = 0) -> list[Augment]:
 
     steps: list[Augment] = [WARP, Light(), Cover()]
     return [Mirrored(mirrored), *steps] if mirrored else steps
+
+
+def body_rate(body: nn.Module) -> float:
+    """The learning rate for a body of convolutions: `BODY_STEP` of the size that its weights have.
+
+    Adam moves a weight by about the rate, however large the gradient is, so what is small for one
+    body would undo another, whose weights are a quarter as large (a relative step, as in Shazeer
+    and Stern, "Adafactor", ICML 2018). The size is the median over the convolutions that learn, of
+    the root of the mean square; for EfficientNet-Lite0 the rate is 1.2e-3.
+    """
+    sizes = [
+        weights.detach().square().mean().sqrt()
+        for weights in body.parameters()
+        if weights.ndim == 4 and weights.requires_grad
+    ]
+    return BODY_STEP * float(torch.stack(sizes).median()) if sizes else PLAIN_RATE
 
 
 def tuning_within(
@@ -116,6 +133,7 @@ class FineTuning:
         folded: whether the body's batch normalisations are.
         normalised: whether it has or had any.
         placed: whether the head sees where features lie (`PlacedBody`).
+        rate: the body's learning rate.
         batch: photos in a batch.
     """
 
@@ -141,6 +159,7 @@ class FineTuning:
         keep_first_stages(body.body)
         keep_wide_depthwise(body.body)
         self.placed = place(body)
+        self.rate = body_rate(body.body) if self.normalised else PLAIN_RATE
         sizes = growing_sizes(plan.size, 3)
         grows = body.sees == plan.size and takes(body.body, plan.channels, sizes)
         self.plan = plan
@@ -202,7 +221,7 @@ class FineTuning:
         batches = epochs * len(self.learn.dls.train)
         # A head that was learned first has met the whole margin.
         self.arcface.lead_in = 1 if self.placed else max(1, round(_LED_IN * batches))
-        rates = [BODY_RATE if self.normalised else PLAIN_RATE, HEAD_RATE]
+        rates = [self.rate, HEAD_RATE]
         if list(cast(nn.Module, self.learn.loss_func).parameters()):
             rates.append(CENTRES_RATE)
         sizes = growing_sizes(self.sizes[-1], epochs) if len(self.sizes) > 1 else self.sizes

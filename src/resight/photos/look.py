@@ -10,6 +10,9 @@ from resight.photos.decode import Pixels
 from resight.photos.strokes import BOX, CENTRE, SIDE
 
 _FINE = 4  # working pixels a pixel, for antialiasing
+# No digit is wider than high. What is, by so much, has more room: up to so much larger, where a
+# network tells it apart better (docs/learning.md).
+_WIDE, _LARGER = 1.4, 1.3
 
 
 def like_mnist(image: NDArray[np.uint8], *, white_on_black: bool = True) -> Pixels:
@@ -18,10 +21,11 @@ def like_mnist(image: NDArray[np.uint8], *, white_on_black: bool = True) -> Pixe
     1. Black on white is inverted. Ink is what is brighter than 0.4 of the way from the darkest to
        the brightest pixel.
     2. The stroke's mean width is estimated by 2 · area / perimeter of the ink.
-    3. The ink's box is scaled to a longest side of 20 pixels, on a grid four times as fine. Where
-       the strokes would be thinner than 2.2 pixels they are widened to that by a round brush,
-       within the 20 pixels: a pen of 2 pixels on a card of 105 would otherwise fade away. Much in
-       a small space is drawn with a finer pen, as in `draw_strokes`, or it would run together.
+    3. The ink's box is scaled to a longest side of 20 pixels, on a grid four times as fine; one
+       that is much wider than high, to up to 26. Where the strokes would be thinner than 2.2 pixels
+       they are widened to that by a round brush, within the box: a pen of 2 pixels on a card of
+       105 would otherwise fade away. Much in a small space is drawn with a finer pen, as in
+       `draw_strokes`, or it would run together.
     4. It is averaged down, and placed by whole pixels with its centre of mass at row and column 14
        (to half a pixel, as in MNIST itself), as far as the edges allow.
 
@@ -45,12 +49,14 @@ def like_mnist(image: NDArray[np.uint8], *, white_on_black: bool = True) -> Pixe
     threshold = dark + 0.4 * (bright - dark)
     rows, columns = (np.flatnonzero((light > threshold).any(axis)) for axis in (1, 0))
     light = light[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    longest = max(light.shape)
+    height, width = light.shape
+    longest = max(height, width)
+    box = BOX * float(np.clip(width / height / _WIDE, 1, _LARGER))
     stroke = _stroke_width(light > threshold)
     length = int((light > threshold).sum()) / stroke / longest
     pen = 2.2 * min((3.5 / length) ** 0.4, 1)
-    brush = round(max(pen - stroke * BOX / longest, 0) / 2 * _FINE)
-    side = BOX * _FINE - 2 * brush
+    brush = round(max(pen - stroke * box / longest, 0) / 2 * _FINE)
+    side = box * _FINE - 2 * brush
     ink = _widened(_resized_ink(light, threshold, side / longest), brush)
     centre = (np.argwhere(ink).mean(0) + 0.5) / _FINE
     edge = SIDE - np.ceil(np.array(ink.shape) / _FINE)
