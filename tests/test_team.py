@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -168,9 +169,10 @@ def listening_port(pid: int) -> int:
     """Where a process listens."""
     inodes = set()
     for link in Path(f"/proc/{pid}/fd").iterdir():
-        target = str(link.readlink())
-        if target.startswith("socket:["):
-            inodes.add(target[8:-1])
+        with suppress(FileNotFoundError):  # a file that it has closed since
+            target = str(link.readlink())
+            if target.startswith("socket:["):
+                inodes.add(target[8:-1])
     for row in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         fields = row.split()
         if fields[9] in inodes and fields[3] == "0A":
