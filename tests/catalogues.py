@@ -1,10 +1,16 @@
-"""What the catalogue's tests share: photos that differ, and fingerprints for them."""
+"""What the catalogue's tests share: photos, fingerprints for them, and what is asked of both."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from PIL import Image
+
+from resight.catalogue import Catalogue
+from resight.errors import ResightError
+from resight.photos.photo import Photo
 
 
 def write_photos(folder: Path, count: int, *, seed: int = 0) -> list[Path]:
@@ -30,3 +36,38 @@ def unit_vectors(count: int, dim: int = 32, *, seed: int = 0) -> NDArray[np.floa
     """Random directions."""
     vectors = np.random.default_rng(seed).standard_normal((count, dim))
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def come_in(book: Catalogue, photos: list[Photo]) -> None:
+    """Add photos, with whatever is known of them."""
+    vectors = unit_vectors(6)
+    numbers = [int(photo.path.stem[-1]) for photo in photos]
+    assert book.add(photos, vectors=vectors[numbers]).added == len(photos)
+
+
+def whose(book: Catalogue) -> dict[str | None, list[tuple[str, str | None]]]:
+    """Everybody's photos, each with its encounter."""
+    found = {one.name: book.photos_of(one.name) for one in book.individuals()}
+    if unnamed := book.unnamed():
+        found[None] = unnamed
+    return {
+        name: [(photo.path.stem[-1], photo.encounter) for photo in photos]
+        for name, photos in found.items()
+    }
+
+
+def refusal(action: Callable[[], object], kind: type[ResightError] = ResightError) -> str:
+    """What an action says that is refused: one line, and not a long one."""
+    with pytest.raises(kind) as caught:
+        action()
+    message = str(caught.value)
+    assert "\n" not in message
+    assert len(message) < 1500
+    return message
+
+
+def holdings(catalogue: Catalogue) -> dict[str, int]:
+    """Everybody's number of photos; each has its fingerprint and its decision."""
+    found = {individual.name: individual.photos for individual in catalogue.individuals()}
+    assert len(catalogue.vectors()[1]) == len(catalogue.decisions()) == sum(found.values())
+    return found

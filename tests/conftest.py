@@ -185,3 +185,30 @@ def store(tmp_path: Path) -> Iterator[Any]:
     made = make(tmp_path / "whales.db")
     yield made
     made.close()
+
+
+# A module that needs another catalogue than these has a fixture of that name of its own.
+@pytest.fixture
+def catalogue(tmp_path: Path, tiny_model: Path) -> Iterator[Any]:
+    """A new one, in a file."""
+    from resight.catalogue import Catalogue
+
+    with Catalogue.open(tmp_path / "new.db", model=tiny_model, create=True) as made:
+        yield made
+
+
+@pytest.fixture
+def book(place: str, tiny_model: Path) -> Iterator[Any]:
+    """A new catalogue, on each engine."""
+    from resight.catalogue import Catalogue
+
+    with Catalogue.open(place, model=tiny_model, create=True) as made:
+        yield made
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    """Six photos."""
+    from catalogues import write_files
+
+    return write_files(tmp_path / "in", 6)

@@ -1,15 +1,15 @@
 """An individual's own affairs: its best photo, a wrong photo taken out, and its end."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from catalogues import refusal
 from herd import Herd, clouds, make_herd, unit
 from resight.catalogue import Catalogue, schema
 from resight.catalogue.meanwhile import DecidedMeanwhile
-from resight.errors import ResightError
 
 
 @pytest.fixture
@@ -26,13 +26,6 @@ def best_of(book: Catalogue) -> dict[str, str | None]:
 
 def whose(book: Catalogue, ids: list[int]) -> list[str | None]:
     return [photo.individual for photo in book.shown(ids)]
-
-
-def refusal(action: Callable[[], object]) -> str:
-    with pytest.raises(ResightError) as caught:
-        action()
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def test_the_best_photo_is_chosen_and_counts_while_it_is_its_own(filled) -> None:

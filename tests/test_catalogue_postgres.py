@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+import catalogues
 from catalogues import unit_vectors, write_files, write_photos
 from command_line import resight
 from resight.catalogue import Catalogue, schema
@@ -22,10 +23,7 @@ psycopg = pytest.importorskip("psycopg", reason="no PostgreSQL driver (pip insta
 
 
 def refusal(action: Callable[[], object]) -> str:
-    with pytest.raises(UnusableCatalogue) as caught:
-        action()
-    message = str(caught.value)
-    assert "\n" not in message
+    message = catalogues.refusal(action, UnusableCatalogue)
     assert "secret" not in message
     return message
 

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+import catalogues
 from catalogues import unit_vectors, write_files
 from resight.catalogue import Catalogue, schema
 from resight.catalogue.store import Store, open_store
@@ -33,11 +34,7 @@ def made(tmp_path: Path, tiny_model: Path) -> Path:
 
 
 def refusal(action: Callable[[], object]) -> str:
-    with pytest.raises(UnusableCatalogue) as caught:
-        action()
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
+    return catalogues.refusal(action, UnusableCatalogue)
 
 
 def test_a_missing_file_says_how_to_make_one(tmp_path):

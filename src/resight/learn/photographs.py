@@ -131,7 +131,6 @@ class FineTuning:
         plan: as it was given.
         sizes: what the epochs see, in turn, once each.
         folded: whether the body's batch normalisations are.
-        normalised: whether it has or had any.
         placed: whether the head sees where features lie (`PlacedBody`).
         rate: the body's learning rate.
         batch: photos in a batch.
@@ -153,13 +152,13 @@ class FineTuning:
             plan.body, dim=plan.dim, channels=plan.channels, size=plan.size, pretrained=True
         )
         self.folded = bool(fold_batchnorm(body.body, torch.rand(2, plan.channels, *body.sees)))
-        self.normalised = self.folded or any(
+        normalised = self.folded or any(
             isinstance(module, nn.BatchNorm2d) for module in body.body.modules()
         )
         keep_first_stages(body.body)
         keep_wide_depthwise(body.body)
         self.placed = place(body)
-        self.rate = body_rate(body.body) if self.normalised else PLAIN_RATE
+        self.rate = body_rate(body.body) if normalised else PLAIN_RATE
         sizes = growing_sizes(plan.size, 3)
         grows = body.sees == plan.size and takes(body.body, plan.channels, sizes)
         self.plan = plan
