@@ -13,6 +13,7 @@ and alphabets.py measure with.
 
 import argparse
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import torch
@@ -26,9 +27,12 @@ from resight.learn.train import train_digits
 from resight.photos.look import like_mnist
 
 Figure = tuple[int, int]
+Drawings = NDArray[np.uint8]
+Pairs = list[tuple[Drawings, Drawings]]  # asked and enrolled, (20, 28, 28) each
+Cells = list[NDArray[np.floating]]  # what each asked one has to do with each enrolled one
 LEARNED = "01234"
-# (digit, turn as of `turned`). A 6 upside down is the 9 that
-# is there, a 5 mirrored nearly a 2, and an 8 has but two.
+# (digit, turn as of `turned`). A 6 upside down is the 9 that is there, a 5 mirrored nearly a 2, and
+# an 8 has but two.
 ASKED: tuple[Figure, ...] = (
     *((5, turn) for turn in (0, 1)),
     *((6, turn) for turn in (0, 1, 3, 4, 5, 6, 7)),
@@ -40,47 +44,52 @@ WEIGHTS = (0.25, 0.5, 1, 2, 4)
 DRAWS = 60
 
 
-Drawings = NDArray[np.uint8]
-Looks = list[NDArray[np.floating]]
-
-
-def turned_digits(count: int) -> list[tuple[Drawings, Drawings]]:
-    """Pairs of asked and enrolled drawings, uint8 (20, 28, 28) each, in the order of `ASKED`."""
+def turned_digits(count: int) -> Pairs:
+    """The figures of `ASKED`."""
     rng = np.random.default_rng(3)
-    return [(_drawn(ASKED, rng), _drawn(ASKED, rng)) for _ in range(count)]
+    return [_drawn_twice(ASKED, rng) for _ in range(count)]
 
 
-def side_by_side(count: int) -> list[tuple[Drawings, Drawings]]:
-    """The same of two of five figures beside one another, of 20 of the 25 ways to put them."""
+def side_by_side(count: int) -> Pairs:
+    """Two of five figures beside one another, in 20 of the 25 ways to put them."""
     rng = np.random.default_rng(4)
     pairs = []
     for _ in range(count):
         five = [ASKED[i] for i in rng.choice(len(ASKED), 5, replace=False)]
-        both = [(five[i // 5], five[i % 5]) for i in rng.choice(25, 20, replace=False)]
-        pairs.append((_beside(both, rng), _beside(both, rng)))
+        ways = rng.choice(25, 20, replace=False)
+        left = _drawn_twice([five[way // 5] for way in ways], rng)
+        right = _drawn_twice([five[way % 5] for way in ways], rng)
+        asked, enrolled = (_beside(*two, rng) for two in zip(left, right, strict=True))
+        pairs.append((asked, enrolled))
     return pairs
 
 
-def _beside(both: list[tuple[Figure, Figure]], rng: np.random.Generator) -> Drawings:
-    pictures = []
-    for two in both:
-        left, right = _drawn(two, rng)[:, 3:25, 3:25]
+def _beside(left: Drawings, right: Drawings, rng: np.random.Generator) -> Drawings:
+    pictures = np.zeros((len(left), 60, 60), np.uint8)
+    pictures[:, 19:41, 8:30] = left[:, 3:25, 3:25]
+    for picture, other in zip(pictures, right, strict=True):
         down, across = 19 + rng.integers(-2, 3), 29 + rng.integers(-1, 2)
-        picture = np.zeros((60, 60), np.uint8)
-        picture[19:41, 8:30] = left
         beside = picture[down : down + 22, across : across + 22]
-        np.maximum(beside, right, out=beside)
-        pictures.append(like_mnist(picture))
-    return np.stack(pictures)
+        np.maximum(beside, other[3:25, 3:25], out=beside)
+    return np.stack([like_mnist(picture) for picture in pictures])
 
 
-def _drawn(figures: Sequence[Figure], rng: np.random.Generator) -> Drawings:
-    """One drawing of each, by a hand drawn at random."""
-    data = digits()
-    labels = np.asarray(data.test_labels).astype(int)
-    places = [rng.choice(np.flatnonzero(labels == digit)) for digit, _ in figures]
+def _drawn_twice(figures: Sequence[Figure], rng: np.random.Generator) -> tuple[Drawings, Drawings]:
+    """Two drawings of each, by hands drawn at random."""
+    pixels, of = digits().test_pixels, _places()
+    places = np.stack([rng.choice(of[digit], 2, replace=False) for digit, _ in figures], axis=1)
     turns = torch.tensor([turn for _, turn in figures])
-    return turned(torch.from_numpy(data.test_pixels[places])[:, None], turns)[:, 0].numpy()
+    first, second = (
+        turned(torch.from_numpy(pixels[some])[:, None], turns)[:, 0].numpy() for some in places
+    )
+    return first, second
+
+
+@cache
+def _places() -> list[NDArray[np.int64]]:
+    """Where each digit stands among the test digits."""
+    labels = np.asarray(digits().test_labels).astype(int)
+    return [np.flatnonzero(labels == digit) for digit in range(10)]
 
 
 def network(seed: int):  # type: ignore[no-untyped-def]
@@ -99,24 +108,24 @@ def network(seed: int):  # type: ignore[no-untyped-def]
     return lambda pictures: learn.embed(torch.from_numpy(pictures[:, None])).numpy()
 
 
-def error(similar: Looks) -> str:
+def error(similar: Cells) -> str:
     """Share of wrong answers, and its standard error over the draws."""
     wrong = [(cells.argmax(1) != np.arange(len(cells))).mean() for cells in similar]
     return f"{np.mean(wrong):.3f} (±{np.std(wrong) / len(wrong) ** 0.5:.3f})"
 
 
-def laid(pairs: list[tuple[Drawings, Drawings]]) -> Looks:
+def laid(pairs: Pairs) -> Cells:
     return [np.stack([found_again(one, enrolled) for one in asked]) for asked, enrolled in pairs]
 
 
-def as_they_lie(pairs: list[tuple[Drawings, Drawings]]) -> Looks:
-    looks = []
+def as_they_lie(pairs: Pairs) -> Cells:
+    cells = []
     for asked, enrolled in pairs:
         there = edges(enrolled)
-        looks.append(
+        cells.append(
             np.stack([shares(np.repeat(one[None], len(there), 0), there) for one in edges(asked)])
         )
-    return looks
+    return cells
 
 
 def main() -> None:
@@ -124,31 +133,28 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     torch.set_num_threads(2)
     embed = network(parser.parse_args().seed)
-    alone = turned_digits(DRAWS)
-    beside = side_by_side(DRAWS)
+    alone, beside = turned_digits(DRAWS), side_by_side(DRAWS)
+    of_alone, of_beside = (
+        [embed(asked) @ embed(enrolled).T for asked, enrolled in pairs] for pairs in (alone, beside)
+    )
     columns = {
-        "turned: strokes as they lie": (alone, as_they_lie(alone)),
-        "turned: laid upon one another": (alone, laid(alone)),
-        "side by side: laid upon one another": (beside, laid(beside)),
+        "turned: strokes as they lie": (of_alone, as_they_lie(alone)),
+        "turned: laid upon one another": (of_alone, laid(alone)),
+        "side by side: laid upon one another": (of_beside, laid(beside)),
     }
-    cosines = {
-        name: [embed(asked) @ embed(enrolled).T for asked, enrolled in pairs]
-        for name, (pairs, _) in columns.items()
-    }
-    print(f"| weight beside the cosine | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
-    rows: list[tuple[str, float, float]] = [("0: fingerprint alone", 1, 0)]
-    rows += [(f"{weight}", 1, weight) for weight in WEIGHTS] + [("strokes alone", 0, 1)]
-    for words, of_cosine, of_look in rows:
+
+    def row(words: object, cosine: float, look: float) -> None:
         errors = [
-            error(
-                [
-                    of_cosine * cosine + of_look * look
-                    for cosine, look in zip(cosines[name], looks, strict=True)
-                ]
-            )
-            for name, (_, looks) in columns.items()
+            error([cosine * near + look * found for near, found in zip(*both, strict=True)])
+            for both in columns.values()
         ]
         print(f"| {words} | {' | '.join(errors)} |", flush=True)
+
+    print(f"| weight beside the cosine | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
+    row("0: fingerprint alone", 1, 0)
+    for weight in WEIGHTS:
+        row(weight, 1, weight)
+    row("strokes alone", 0, 1)
 
 
 if __name__ == "__main__":
