@@ -123,7 +123,7 @@ def test_the_map_can_be_read_and_used_by_all(chrome: Any, laid: Review, scheme: 
         for width, high in ((1280, 720), (820, 1180))[scheme == "dark" :]:
             found.set_viewport_size({"width": width, "height": high})
             found.goto("/map")
-            found.get_by_text("28 photos").wait_for()
+            found.get_by_text("28 photos, in").wait_for()
             found.evaluate("document.querySelector('#map').focus()")
             found.keyboard.press("ArrowLeft")
             found.keyboard.press("a")
@@ -135,9 +135,26 @@ def test_the_map_can_be_read_and_used_by_all(chrome: Any, laid: Review, scheme: 
         found.context.close()
 
 
+def test_a_key_works_before_the_first_picture(page: Any) -> None:
+    page.goto("/map")
+    page.get_by_text("28 photos, in").wait_for()
+    # A map is built, told its photos and asked in one breath: nothing has been drawn between.
+    left, middle, right, frames = page.evaluate(
+        """() => {
+            const { constructor: MapView, box } = resightMap, map = new MapView(box);
+            map.set({ photos: [7, 8, 9], x: [-0.9, 0.05, 0.8], y: [0, 0, 0], who: [0, 0, 0], names: ["A"] });
+            const middle = map.step(1, 0), right = map.step(1, 0);
+            map.step(-1, 0);
+            return [map.step(-1, 0), middle, right, map.frames];
+        }"""  # noqa: E501
+    )
+    assert (left, middle, right) == (0, 1, 2)
+    assert frames == 0
+
+
 def test_twenty_thousand_points_are_smooth(page: Any) -> None:
     page.goto("/map")
-    page.get_by_text("28 photos").wait_for()
+    page.get_by_text("28 photos, in").wait_for()
     # Time to draw, not frames a second: those are the test machine's affair.
     worst = page.evaluate(
         """() => {

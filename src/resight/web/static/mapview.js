@@ -50,6 +50,8 @@ export class MapView {
     this.zoom = this.spanX = this.spanY = 1;
     this.panX = this.panY = 0;
     this.frames = 0;
+    this.resize(); // the observer's first call may come later than the map and the first key
+    this.recolour();
     new ResizeObserver(() => this.resize()).observe(box);
     document.addEventListener("themechange", () => this.recolour());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.recolour());
@@ -91,6 +93,7 @@ export class MapView {
       if (!this.members.has(who[i])) this.members.set(who[i], []);
       this.members.get(who[i]).push(i);
     }
+    this.locate();
     this.recolour();
     if (same) this.glide(fromX, fromY);
   }
@@ -159,13 +162,18 @@ export class MapView {
     return Math.min(7, Math.max(1.6, 6.4 - 1.1 * Math.log10(count)) * this.zoom ** 0.3);
   }
 
-  paint() {
-    const count = this.photos.length, { fit, ratio } = this;
-    const left = this.wide / 2 + this.panX, top = this.high / 2 + this.panY;
-    for (let i = 0; i < count; i++) {
+  // Where every point is on the screen.
+  locate() {
+    const { fit } = this, left = this.wide / 2 + this.panX, top = this.high / 2 + this.panY;
+    for (let i = 0; i < this.photos.length; i++) {
       this.sx[i] = left + this.x[i] * fit;
       this.sy[i] = top - this.y[i] * fit;
     }
+  }
+
+  paint() {
+    const count = this.photos.length, { ratio } = this;
+    this.locate();
     this.pixels.fill(this.ground);
     const r = this.radius() * ratio, disc = this.mask(r), ring = this.mask(r, Math.max(1, r * 0.4));
     const rim = this.mask(r + 2 * ratio), large = this.mask(r + 0.6 * ratio);
