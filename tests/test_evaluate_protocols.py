@@ -205,6 +205,21 @@ def test_one_enrolled_worked_by_hand() -> None:
     assert json.loads(json.dumps(found.to_dict()))["beside"] == 2
 
 
+def test_individuals_are_ranked_by_their_nearest_few_photos() -> None:
+    # Asked from 50: its own at 40, one of a's is nearer by chance and its others are far.
+    gallery, new = at(45, 120, 130, 95, 100), at(40, 50)
+    options = {"gallery_labels": ["a", "a", "a", "b", "b"], "new": new, "new_labels": ["s", "s"]}
+    options["enrolled"] = [0]
+    for nearest, ranks in ((None, 2), (1, 2), (2, 1), (3, 1), (9, 1)):
+        assert one_enrolled(gallery, nearest=nearest, **options).median_rank.value == ranks, nearest
+    # By photo three are nearer than its own; by the nearest of each individual two are; by the mean
+    # of the nearest two only b is, as a's other one lies 70° away.
+    gallery = at(51, 49, 51, 120)
+    options["gallery_labels"] = ["a", "b", "b", "a"]
+    found = [one_enrolled(gallery, nearest=n, **options).median_rank.value for n in (None, 1, 2)]
+    assert found == [4, 3, 2]
+
+
 def test_enrolled_together_they_stand_in_each_others_way() -> None:
     gallery, new = at(180), at(0, 30, 20, 200)
     options = {"enrolled": [0, 2]}
@@ -315,6 +330,7 @@ def test_repeats_enrol_other_photos_each_time() -> None:
         (["s", "s"], {"enrolled": [7]}, "one photo of each"),
         (["s", "s"], {"enrolled": [0, 1]}, "one photo of each"),
         (["s", "s"], {"repeats": 0}, "repeats must be"),
+        (["s", "s"], {"nearest": 0}, "1 or more photos"),
         (["s"], {}, "2 fingerprints but 1 labels"),
     ],
 )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from resight.errors import UnusablePhotos
 from resight.learn import PhotoLoader, PhotoSet, PKSampler, Warp
-from resight.learn.data import validation_batches
+from resight.learn.data import at_once, validation_batches
 
 GREY = np.zeros((4, 16, 16), np.uint8)
 
@@ -125,6 +125,16 @@ def test_validation_has_every_photo_once(labels: list[int], photos: int, size: i
     batches = validation_batches(torch.tensor(labels, dtype=torch.long), photos=photos, size=size)
     assert sorted(i for batch in batches for i in batch) == list(range(len(labels)))
     assert all(len(batch) == size for batch in batches[:-1])
+
+
+def test_of_large_photos_fewer_are_looked_at_together() -> None:
+    assert at_once((28, 28)) == at_once((96, 96)) == 256
+    assert at_once((224, 224)) == 64
+    assert at_once((304, 304)) == 34
+    assert at_once((5000, 5000)) == 1
+    photos = PhotoSet.of(np.zeros((9, 900, 900), np.uint8), list("aabbccdde"))
+    plain = PhotoLoader(photos, []).new()
+    assert [len(pixels) for pixels, _ in plain] == [3, 3, 3]
 
 
 def test_validation_batches_hold_positives_and_negatives() -> None:

@@ -262,11 +262,11 @@ def test_what_is_no_length_of_time_is_one_line(words: str) -> None:
 @pytest.mark.parametrize(
     ("shape", "expected"),
     [
-        ((186, 101), (256, 144)),  # a cow's face
-        ((224, 224), (224, 224)),
-        ((3000, 4000), (192, 256)),
-        ((60, 80), (80, 112)),
-        ((100, 900), (144, 352)),  # no more elongated than 2.5
+        ((186, 101), (320, 176)),  # a cow's face
+        ((224, 224), (304, 304)),
+        ((3000, 4000), (256, 352)),
+        ((60, 80), (112, 144)),
+        ((100, 900), (192, 480)),  # no more elongated than 2.5
         ((40, 30), (40, 40)),
     ],
 )
@@ -292,7 +292,7 @@ def test_of_many_individuals_few_photos_are_held_back() -> None:
 
 @pytest.fixture(scope="module")
 def herd(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    photos = made_up_photos(4, 6, size=(72, 64), channels=3)
+    photos = made_up_photos(4, 6, size=(56, 52), channels=3)
     return write_photos(tmp_path_factory.mktemp("herd") / "photos", photos, ".jpg")
 
 
@@ -397,3 +397,29 @@ def test_where_time_is_short_photos_are_made_smaller(
     assert epochs >= 9
     assert within(0.1) == ((96, 96), 3)  # no smaller, and no fewer
     assert within(70, replace(PLAN, size_given=True))[0] == (192, 192)
+
+
+def test_photos_are_large_only_where_there_is_time_for_many_epochs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    photos = made_up_photos(4, 16, size=(304, 304), channels=3)
+    monkeypatch.setattr(photographs, "fold_batchnorm", lambda *_: 0)
+    monkeypatch.setattr(
+        FineTuning, "_seconds_a_batch", lambda _, size: size[0] * size[1] / (304 * 304)
+    )
+
+    def within(budget: float) -> tuple[tuple[int, int], int]:
+        plan = replace(PLAN, size=(304, 304))
+        tuning, epochs, _ = tuning_within(photos, photos, plan, budget, path=tmp_path)
+        return tuning.plan.size, epochs
+
+    # An epoch of photos that grow to the whole ones takes some seven seconds here.
+    size, epochs = within(250)
+    assert size == (304, 304)
+    assert epochs >= 30
+    size, epochs = within(100)
+    assert size == (224, 224)  # three quarters, and no smaller
+    assert 12 <= epochs < 30
+    size, epochs = within(32)
+    assert size < (224, 224)
+    assert epochs >= 10  # sides go in steps of 16

@@ -163,8 +163,9 @@ class OneEnrolled:
     """How well one photo is enough.
 
     Attributes:
-        rank_1: share of queries nearer to their own individual's one photo than to any other.
-        median_rank: of that photo, counted from 1.
+        rank_1: share of queries nearer to their own individual's one photo than to any other photo,
+            or individual.
+        median_rank: of that photo, or individual, counted from 1.
         individuals: new individuals, each enrolled with one photo.
         beside: photos of others in the gallery.
         queries: queries asked in one repeat; every repeat enrols other photos.
@@ -210,6 +211,7 @@ def one_enrolled(
     together: bool = True,
     enrolled: Sequence[int] | Ints | None = None,
     repeats: int = 1,
+    nearest: int | None = None,
     look: Look | None = None,
     shortlist: int = SHORTLIST,
     resamples: int = 1000,
@@ -223,6 +225,9 @@ def one_enrolled(
         together: all new individuals are enrolled at once; False: each one alone.
         enrolled: positions in `new`, one for each individual; None draws them.
         repeats: how often to draw; while there are photos enough, each time another photo.
+        nearest: rank individuals, each by the mean of so many of its most similar photos (of all
+            where it has fewer); None ranks photos. Of a thousand photos of one individual the most
+            similar is similar by chance; some of them together hardly are.
         look: a second look at a photo of `new` and at those most similar to it, by their positions
             in the gallery, or g more than those in `new`; 0 or more, added to their cosines.
         shortlist: how many of them.
@@ -234,12 +239,14 @@ def one_enrolled(
     """
     gallery, new = unit_vectors(gallery, "gallery"), unit_vectors(new, "new individuals")
     codes: dict[Hashable, int] = {}
-    encode(gallery_labels, codes, len(gallery), "gallery")
+    in_gallery = encode(gallery_labels, codes, len(gallery), "gallery")
     others = len(codes)
     own = encode(new_labels, codes, len(new), "new individuals") - others
     if own.min() < 0:
         raise ResightError("some of the new individuals are in the gallery already")
     count = len(codes) - others
+    if nearest is not None and nearest < 1:
+        raise ResightError(f"the nearest 1 or more photos are averaged, not {nearest}")
     choices = _choose(own, count, enrolled, repeats, seed)
     ranks = np.empty((len(choices), len(new)), np.int64)
     for part, cells in similarity_blocks(new, gallery):
@@ -254,6 +261,8 @@ def one_enrolled(
                 near = np.concatenate([cells, rivals], axis=1, dtype=np.float32)
                 _look_again(near, where, part, look, shortlist)
                 beside, rivals = near[:, : len(gallery)], near[:, len(gallery) :]
+            if nearest is not None:
+                beside = _of_individuals(beside, in_gallery, nearest)
             mine = rivals[rows, own[part]].copy()
             found[part] = 1 + np.count_nonzero(beside >= mine[:, None], axis=1)
             if together:
@@ -284,6 +293,16 @@ def _look_again(near: Floats, where: Ints, asked: slice, look: Look, shortlist: 
     for row, query in zip(near, range(asked.start, asked.stop), strict=True):
         first = np.argsort(-row, kind="stable")[:shortlist]
         row[first] += look(query, where[first])
+
+
+def _of_individuals(cells: Floats, individual: Ints, nearest: int) -> Floats:
+    """Similarities to photos (r, g) as those to their individuals: means of the nearest few."""
+    order = np.argsort(individual, kind="stable")
+    columns = []
+    for of in np.split(order, np.flatnonzero(np.diff(individual[order])) + 1):
+        rest = max(0, len(of) - nearest)
+        columns.append(np.partition(cells[:, of], rest, axis=1)[:, rest:].mean(axis=1))
+    return np.stack(columns, axis=1)
 
 
 def _choose(

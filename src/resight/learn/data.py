@@ -178,7 +178,8 @@ class PhotoLoader:
     def new(self, **_: Any) -> PhotoLoader:
         """Every photo once, in order and as it is; fastai's `get_preds` asks for it."""
         at = range(len(self.photos))
-        plain = [at[i : i + 256] for i in range(0, len(at), 256)]
+        some = at_once(self.photos.size)
+        plain = [at[i : i + some] for i in range(0, len(at), some)]
         return PhotoLoader(self.photos, plain).to(self.device)
 
 
@@ -201,6 +202,15 @@ def shrink(pixels: Tensor, size: tuple[int, int]) -> Tensor:
     whole = pixels if pixels.device.type == "cpu" else pixels.float()
     small = F.interpolate(whole, size, mode="bilinear", antialias=True, align_corners=False)
     return small if small.dtype == torch.uint8 else small.round_().byte()
+
+
+def at_once(size: tuple[int, int]) -> int:
+    """How many photos (height, width) to look at together where nothing is learned.
+
+    At most 256, and no more pixels than 64 of 224×224 have: the first maps of a body are dozens of
+    times as large, and memory that was taken once is kept (`resight.learn.allocator`).
+    """
+    return max(1, min(256, 64 * 224 * 224 // (size[0] * size[1])))
 
 
 def validation_batches(labels: Tensor, *, photos: int, size: int) -> list[list[int]]:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from resight.errors import ResightError, UnusablePhotos
 from resight.fingerprint.model import Card
 from resight.learn.callbacks import LastFigures, retrieval_metrics
-from resight.learn.data import Augment, PhotoLoader, PhotoSet, validation_batches
+from resight.learn.data import Augment, PhotoLoader, PhotoSet, at_once, validation_batches
 from resight.learn.embedder import Embedder, create_embedder, split_parameters
 from resight.learn.export import export_model
 from resight.learn.guards import guards
@@ -90,8 +90,11 @@ class ReidLearner(Learner):
     def _beside(self, file: str | Path) -> Path:
         return Path(self.path, self.model_dir, f"{file}.loss.pth")
 
-    def embed(self, pixels: Tensor, *, batch_size: int = 256) -> Tensor:
-        """Embeddings of uint8 (n, C, H, W) pixels as they are: float32 (n, dim), on the CPU."""
+    def embed(self, pixels: Tensor, *, batch_size: int | None = None) -> Tensor:
+        """Embeddings of uint8 (n, C, H, W) pixels as they are: float32 (n, dim), on the CPU.
+
+        `batch_size` of them are looked at together; None: as many as `at_once` says for their size.
+        """
         return embed(self.model, pixels, batch_size=batch_size)
 
     def show_batch(
@@ -169,13 +172,15 @@ class ReidLearner(Learner):
         )
 
 
-def embed(network: nn.Module, pixels: Tensor, *, batch_size: int = 256) -> Tensor:
+def embed(network: nn.Module, pixels: Tensor, *, batch_size: int | None = None) -> Tensor:
     """Embeddings by an embedder, or by what is made of such; see `ReidLearner.embed`."""
+    height, width = pixels.shape[-2:]
+    some = batch_size or at_once((height, width))
     device = next(network.parameters()).device
     training = network.training
     network.eval()
     with torch.no_grad():
-        parts = [network(part.to(device)).cpu() for part in pixels.split(batch_size)]
+        parts = [network(part.to(device)).cpu() for part in pixels.split(some)]
     network.train(training)
     return torch.cat(parts)
 
@@ -245,7 +250,7 @@ def reid_learner(
         seed=seed,
     )
     size = sampler.individuals * photos
-    held = validation_batches(valid.labels, photos=photos, size=max(size, 256))
+    held = validation_batches(valid.labels, photos=photos, size=max(size, at_once(valid.size)))
     own = begin()  # of several processes
     device = torch.device(device or own or ("cuda" if torch.cuda.is_available() else "cpu"))
     dls = DataLoaders(

@@ -43,7 +43,9 @@ INDIVIDUALS, PHOTOS = 16, 2
 # Fewer learn little, and more of a large set are worth little. Where half of the individuals are
 # shown mirrored, each is seen half as often as itself: these had not converged after 40.
 EPOCHS, EPOCHS_MIRRORED = (3, 40), (3, 80)
-ENOUGH = 12  # where the time allows fewer epochs, photos are made smaller
+# Where the time allows fewer epochs, photos are made smaller: down to three quarters for the first
+# number of epochs, and down to half of that for the second.
+MANY, ENOUGH = 30, 12
 _SMALLEST = 96
 BATCHES = 1500  # what a small set is given, however few photos it has
 BUDGET = 30 * 60.0
@@ -89,8 +91,9 @@ def tuning_within(
 ) -> tuple[FineTuning, int, float]:
     """A training that a time is enough for, its epochs, and the seconds that it will take.
 
-    Where the photos' size leaves fewer than a dozen epochs they are made smaller: a few passes over
-    large photos teach less than some more over smaller ones. A size that was asked for stays.
+    Where the photos' size leaves fewer than thirty epochs they are made somewhat smaller, and where
+    it still leaves fewer than a dozen, smaller yet: a few passes over large photos teach less than
+    some more over smaller ones. A size that was asked for stays.
 
     Args:
         train, valid, plan, options: as for `FineTuning`.
@@ -98,17 +101,20 @@ def tuning_within(
     """
     tuning = FineTuning(train, valid, plan, **options)
     epochs, takes = tuning.epochs_within(budget)
-    if epochs >= ENOUGH or plan.size_given or len(tuning.sizes) == 1:
+    if plan.size_given or len(tuning.sizes) == 1:
         return tuning, epochs, takes
-    part = max((epochs * budget / (takes * ENOUGH)) ** 0.5, _SMALLEST / min(plan.size), 0.5)
-    height, width = (max(16, round(side * min(part, 1) / 16) * 16) for side in plan.size)
-    if (height, width) == plan.size:
-        return tuning, epochs, takes
-    smaller = replace(plan, size=(height, width))
-    tuning = FineTuning(
-        train.resized(smaller.size), valid.resized(smaller.size), smaller, **options
-    )
-    return tuning, *tuning.epochs_within(budget)
+    for enough, least in ((MANY, 0.75), (ENOUGH, 0.5)):
+        size = tuning.plan.size
+        part = (epochs * budget / (takes * enough)) ** 0.5
+        part = max(part, least, _SMALLEST / min(size))
+        height, width = (max(16, round(side * min(part, 1) / 16) * 16) for side in size)
+        if (height, width) != size:
+            smaller = replace(plan, size=(height, width))
+            tuning = FineTuning(
+                train.resized(smaller.size), valid.resized(smaller.size), smaller, **options
+            )
+            epochs, takes = tuning.epochs_within(budget)
+    return tuning, epochs, takes
 
 
 class FineTuning:

@@ -26,11 +26,12 @@ Size = tuple[int, int]
 
 # Pictures up to this side are taken as they are and suit the "small" body.
 SMALL = 48
-# The side of square photos for a body from scratch, and the most for a pretrained one.
-USUAL_SIZE, LARGE_SIZE = 96, 224
+# The side of square photos for a body from scratch; the most for a pretrained one of any kind, and
+# for those of `PACKAGES`, where there is time for it.
+USUAL_SIZE, LARGE_SIZE, LARGEST_SIZE = 96, 224, 304
 _STEP = 16
-# More of a photo's pixels than it has show a body of stride 32 where things are.
-_ENLARGED = 1.35
+# More of a photo's pixels than it has show a body, whose maps are coarse, where things are.
+_ENLARGED = 1.75
 # The body for photographs whose weights come from the package index (`resight.learn.weights`).
 BODY = "tf_efficientnet_lite0"
 # No more elongated than so, whatever the photos are.
@@ -104,12 +105,13 @@ def look(photos: Sequence[Photo], most: int = 24) -> Look:
     return Look(grey, dark, np.array([image.shape[:2] for image in images]))
 
 
-def choose_size(seen: Look, *, fine_tune: bool) -> Size:
+def choose_size(seen: Look, *, fine_tune: bool, most: int = LARGEST_SIZE) -> Size:
     """Height and width for a training.
 
     Small pictures keep theirs, square. For a body from scratch it is 96×96. For a pretrained one
-    it has the photos' usual proportions and about as many pixels as they have, at most those of
-    224×224, in steps of 16.
+    it has the photos' usual proportions and somewhat more pixels than they have, at most those of
+    a square of side `most`, in steps of 16; where time is short, fewer
+    (`resight.learn.photographs`).
     """
     if (largest := int(seen.shapes.max())) <= SMALL:
         return largest, largest
@@ -117,7 +119,7 @@ def choose_size(seen: Look, *, fine_tune: bool) -> Size:
         return USUAL_SIZE, USUAL_SIZE
     height, width = np.exp(np.log(seen.shapes).mean(0))
     shape = np.clip(height / width, 1 / _LONGEST, _LONGEST)
-    side = np.clip(np.sqrt(height * width) * _ENLARGED, USUAL_SIZE, LARGE_SIZE)
+    side = np.clip(np.sqrt(height * width) * _ENLARGED, USUAL_SIZE, most)
     high, wide = (
         max(_STEP, round(float(edge) / _STEP) * _STEP)
         for edge in (side * np.sqrt(shape), side / np.sqrt(shape))
@@ -240,11 +242,13 @@ def make_plan(
     if pretrained and kind == "photos":
         channels = 3
     fine_tune = pretrained and kind == "photos"
+    # Others were mostly trained for 224×224, and many take nothing else.
+    most = LARGEST_SIZE if (body or BODY) in PACKAGES else LARGE_SIZE
     plan = Plan(
         kind=kind,
         body=body or (BODY if pretrained else "small" if small else "resnet18"),
         pretrained=pretrained,
-        size=size or choose_size(seen, fine_tune=fine_tune),
+        size=size or choose_size(seen, fine_tune=fine_tune, most=most),
         channels=channels,
         fit="stretch" if fine_tune else "pad",
         dim=(256 if fine_tune else 128) if dim is None else dim,
