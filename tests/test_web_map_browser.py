@@ -138,18 +138,20 @@ def test_the_map_can_be_read_and_used_by_all(chrome: Any, laid: Review, scheme: 
 def test_a_key_works_before_the_first_picture(page: Any) -> None:
     page.goto("/map")
     page.get_by_text("28 photos, in").wait_for()
-    # A map is built, told its photos and asked in one breath: nothing has been drawn between.
-    left, middle, right, frames = page.evaluate(
+    # A map is built, told its photos and asked in one breath: none of them has been drawn yet.
+    ground, left, middle, right, frames = page.evaluate(
         """() => {
             const { constructor: MapView, box } = resightMap, map = new MapView(box);
+            const ground = [...map.context.getImageData(5, 5, 1, 1).data], frames = map.frames;
             map.set({ photos: [7, 8, 9], x: [-0.9, 0.05, 0.8], y: [0, 0, 0], who: [0, 0, 0], names: ["A"] });
             const middle = map.step(1, 0), right = map.step(1, 0);
             map.step(-1, 0);
-            return [map.step(-1, 0), middle, right, map.frames];
+            return [ground, map.step(-1, 0), middle, right, map.frames - frames];
         }"""  # noqa: E501
     )
     assert (left, middle, right) == (0, 1, 2)
     assert frames == 0
+    assert min(ground) > 0  # the sheet's colour from the first moment, not black
 
 
 def test_twenty_thousand_points_are_smooth(page: Any) -> None:

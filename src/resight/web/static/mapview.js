@@ -50,8 +50,8 @@ export class MapView {
     this.zoom = this.spanX = this.spanY = 1;
     this.panX = this.panY = 0;
     this.frames = 0;
-    this.resize(); // the observer's first call may come later than the map and the first key
     this.recolour();
+    this.resize(); // the observer's first call may come later than the map and the first key
     new ResizeObserver(() => this.resize()).observe(box);
     document.addEventListener("themechange", () => this.recolour());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.recolour());
@@ -146,7 +146,7 @@ export class MapView {
     this.ratio = ratio;
     this.image = this.context.createImageData(this.canvas.width, this.canvas.height);
     this.pixels = new Uint32Array(this.image.data.buffer);
-    this.draw();
+    this.paint(); // at once: a canvas whose size was set is black until it is drawn
   }
 
   draw() {
