@@ -11,6 +11,19 @@ from fastai.callback.progress import ProgressCallback
 from PIL import Image
 
 from resight.learn import PhotoSet, ReidLearner, reid_learner
+from resight.learn.plan import Plan
+
+# Of photographs, from ImageNet's weights.
+PLAN = Plan(
+    kind="photos",
+    body="tf_efficientnet_lite0",
+    pretrained=True,
+    size=(192, 192),
+    channels=3,
+    fit="stretch",
+    dim=32,
+    loss="arcface",
+)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import timm
 import torch
@@ -15,7 +14,7 @@ from pytorch_metric_learning.losses import ArcFaceLoss as ReferenceArcFace
 from torch import nn
 
 from command_line import resight
-from learning import made_up_photos, one_thread, small_learner, write_photos  # noqa: F401
+from learning import PLAN, made_up_photos, one_thread, small_learner, write_photos  # noqa: F401
 from resight.errors import ResightError
 from resight.fingerprint import Fingerprinter
 from resight.learn import photographs
@@ -25,12 +24,10 @@ from resight.learn.augment import Warp
 from resight.learn.best import KeepBest
 from resight.learn.fold import fold_batchnorm
 from resight.learn.light import Cover, Light
-from resight.learn.photographs import FineTuning, body_rate, photo_augmentation, tuning_within
-from resight.learn.plan import Look, Plan, choose_size, hold_back, look, seconds
+from resight.learn.photographs import FineTuning, body_rate, photo_augmentation
 from resight.learn.sizes import GrowingSize, growing_sizes, takes
 from resight.learn.train import train_folder
 from resight.learn.virtual import Mirrored
-from resight.photos.photo import Photo
 
 
 def test_freed_memory_can_be_kept_here_or_it_is_said() -> None:
@@ -246,50 +243,6 @@ def test_the_best_epoch_is_kept(
         assert any(not torch.equal(v, weights[other][k]) for k, v in state.items())
 
 
-@pytest.mark.parametrize(
-    ("words", "expected"), [("90s", 90), ("30m", 1800), ("1h", 3600), (" 1H30m ", 5400)]
-)
-def test_lengths_of_time(words: str, expected: float) -> None:
-    assert seconds(words) == expected
-
-
-@pytest.mark.parametrize("words", ["", "30", "0m", "m", "-5m", "1h 5", "soon", "99999h", "1e9s"])
-def test_what_is_no_length_of_time_is_one_line(words: str) -> None:
-    with pytest.raises(ResightError, match="write it like"):
-        seconds(words)
-
-
-@pytest.mark.parametrize(
-    ("shape", "expected"),
-    [
-        ((186, 101), (320, 176)),  # a cow's face
-        ((224, 224), (304, 304)),
-        ((3000, 4000), (256, 352)),
-        ((60, 80), (112, 144)),
-        ((100, 900), (192, 480)),  # no more elongated than 2.5
-        ((40, 30), (40, 40)),
-    ],
-)
-def test_the_size_follows_the_photos(shape: tuple[int, int], expected: tuple[int, int]) -> None:
-    assert choose_size(Look(False, False, np.array([shape] * 3)), fine_tune=True) == expected
-
-
-def test_boxes_are_what_is_looked_at(tmp_path: Path) -> None:
-    root = write_photos(tmp_path, made_up_photos(2, 2, size=(60, 80), channels=3))
-    paths = sorted(root.rglob("*.png"))
-    assert look([Photo(p) for p in paths]).shapes.tolist() == [[60, 80]] * 4
-    assert look([Photo(p, box=(0, 0, 20, 50)) for p in paths]).shapes.tolist() == [[50, 20]] * 4
-
-
-def test_of_many_individuals_few_photos_are_held_back() -> None:
-    photos = made_up_photos(30, 6)
-    used, valid = hold_back(photos, 0.1, 0, most=10)
-    assert len(valid) == 10
-    assert valid.labels.unique(return_counts=True)[1].tolist() == [2] * 5
-    assert len(used) == 170
-    assert not np.array_equal(hold_back(photos, 0.1, 1, most=10)[0], used)
-
-
 @pytest.fixture(scope="module")
 def herd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     photos = made_up_photos(4, 6, size=(56, 52), channels=3)
@@ -321,18 +274,6 @@ def test_photographs_go_on_from_imagenet_within_a_budget(
     )
     assert again.content_hash == card.content_hash  # with its epochs, the same training
     assert again.training["left_out"] == ["a: b"]
-
-
-PLAN = Plan(
-    kind="photos",
-    body="tf_efficientnet_lite0",
-    pretrained=True,
-    size=(192, 192),
-    channels=3,
-    fit="stretch",
-    dim=32,
-    loss="arcface",
-)
 
 
 def test_a_bodys_rate_is_a_share_of_the_weights_that_learn() -> None:
@@ -374,52 +315,3 @@ def test_the_command_leaves_them_out(
         ran = resight("train", herd, "--out", tmp_path / "m.onnx", *words)
         assert ran.failed_in_one_line() == "Error: enough"
     assert told == [True, True, False]
-
-
-def test_where_time_is_short_photos_are_made_smaller(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    photos = made_up_photos(4, 16, size=(192, 192), channels=3)
-    monkeypatch.setattr(photographs, "fold_batchnorm", lambda *_: 0)  # takes seconds, says nothing
-    monkeypatch.setattr(
-        FineTuning, "_seconds_a_batch", lambda _, size: size[0] * size[1] / (192 * 192)
-    )
-
-    def within(budget: float, plan: Plan = PLAN) -> tuple[tuple[int, int], int]:
-        tuning, epochs, takes = tuning_within(photos, photos, plan, budget, path=tmp_path)
-        assert epochs == 3 or takes <= budget
-        assert tuning.learn.model.size == tuning.plan.size == tuning.learn.dls.train.photos.size
-        return tuning.plan.size, epochs
-
-    assert within(1000)[0] == (192, 192)
-    size, epochs = within(70)
-    assert 96 <= size[0] < 192
-    assert epochs >= 9
-    assert within(0.1) == ((96, 96), 3)  # no smaller, and no fewer
-    assert within(70, replace(PLAN, size_given=True))[0] == (192, 192)
-
-
-def test_photos_are_large_only_where_there_is_time_for_many_epochs(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    photos = made_up_photos(4, 16, size=(304, 304), channels=3)
-    monkeypatch.setattr(photographs, "fold_batchnorm", lambda *_: 0)
-    monkeypatch.setattr(
-        FineTuning, "_seconds_a_batch", lambda _, size: size[0] * size[1] / (304 * 304)
-    )
-
-    def within(budget: float) -> tuple[tuple[int, int], int]:
-        plan = replace(PLAN, size=(304, 304))
-        tuning, epochs, _ = tuning_within(photos, photos, plan, budget, path=tmp_path)
-        return tuning.plan.size, epochs
-
-    # An epoch of photos that grow to the whole ones takes some seven seconds here.
-    size, epochs = within(250)
-    assert size == (304, 304)
-    assert epochs >= 30
-    size, epochs = within(100)
-    assert size == (224, 224)  # three quarters, and no smaller
-    assert 12 <= epochs < 30
-    size, epochs = within(32)
-    assert size < (224, 224)
-    assert epochs >= 10  # sides go in steps of 16

@@ -248,21 +248,24 @@ def one_enrolled(
     if nearest is not None and nearest < 1:
         raise ResightError(f"the nearest 1 or more photos are averaged, not {nearest}")
     choices = _choose(own, count, enrolled, repeats, seed)
+
+    def ranked(cells: Floats) -> Floats:
+        return cells if nearest is None else _of_individuals(cells, in_gallery, nearest)
+
     ranks = np.empty((len(choices), len(new)), np.int64)
     for part, cells in similarity_blocks(new, gallery):
         among = (new[part].astype(np.float64) @ new.T.astype(np.float64)).astype(np.float32)
         rows = np.arange(len(cells))
+        as_ranked = ranked(cells) if look is None else cells  # the same for every choice
         for choice, found in zip(choices, ranks, strict=True):
-            rivals, beside = among[:, choice], cells
+            rivals, beside = among[:, choice], as_ranked
             if look is not None:
                 where = np.concatenate([np.arange(len(gallery)), len(gallery) + choice])
                 if not together:  # only the own one is enrolled, and may take a place
                     rivals = np.where(own[part, None] == np.arange(count), rivals, -np.inf)
                 near = np.concatenate([cells, rivals], axis=1, dtype=np.float32)
                 _look_again(near, where, part, look, shortlist)
-                beside, rivals = near[:, : len(gallery)], near[:, len(gallery) :]
-            if nearest is not None:
-                beside = _of_individuals(beside, in_gallery, nearest)
+                beside, rivals = ranked(near[:, : len(gallery)]), near[:, len(gallery) :]
             mine = rivals[rows, own[part]].copy()
             found[part] = 1 + np.count_nonzero(beside >= mine[:, None], axis=1)
             if together:

@@ -103,18 +103,19 @@ def tuning_within(
     epochs, takes = tuning.epochs_within(budget)
     if plan.size_given or len(tuning.sizes) == 1:
         return tuning, epochs, takes
-    for enough, least in ((MANY, 0.75), (ENOUGH, 0.5)):
-        size = tuning.plan.size
-        part = (epochs * budget / (takes * enough)) ** 0.5
-        part = max(part, least, _SMALLEST / min(size))
-        height, width = (max(16, round(side * min(part, 1) / 16) * 16) for side in size)
-        if (height, width) != size:
-            smaller = replace(plan, size=(height, width))
-            tuning = FineTuning(
-                train.resized(smaller.size), valid.resized(smaller.size), smaller, **options
-            )
-            epochs, takes = tuning.epochs_within(budget)
-    return tuning, epochs, takes
+    affords = epochs * budget / takes
+    part = max((affords / MANY) ** 0.5, 0.75)
+    if affords < ENOUGH * part**2:  # even so; a photo of half the sides takes a quarter of the time
+        part = max((affords / ENOUGH) ** 0.5, 0.375)
+    part = min(max(part, _SMALLEST / min(plan.size)), 1.0)
+    height, width = (max(16, round(side * part / 16) * 16) for side in plan.size)
+    if (height, width) == plan.size:
+        return tuning, epochs, takes
+    smaller = replace(plan, size=(height, width))
+    tuning = FineTuning(
+        train.resized(smaller.size), valid.resized(smaller.size), smaller, **options
+    )
+    return tuning, *tuning.epochs_within(budget)
 
 
 class FineTuning:

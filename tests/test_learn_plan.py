@@ -1,0 +1,104 @@
+"""How a training is planned: its time, its size, what is held back; by hand-made cases."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from learning import PLAN, made_up_photos, one_thread, write_photos  # noqa: F401
+from resight.errors import ResightError
+from resight.learn import photographs
+from resight.learn.photographs import FineTuning, tuning_within
+from resight.learn.plan import Look, Plan, choose_size, hold_back, look, seconds
+from resight.photos.photo import Photo
+
+Size = tuple[int, int]
+Within = Callable[[float, Plan], tuple[Size, int]]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [("90s", 90), ("30m", 1800), ("1h", 3600), (" 1H30m ", 5400)]
+)
+def test_lengths_of_time(words: str, expected: float) -> None:
+    assert seconds(words) == expected
+
+
+@pytest.mark.parametrize("words", ["", "30", "0m", "m", "-5m", "1h 5", "soon", "99999h", "1e9s"])
+def test_what_is_no_length_of_time_is_one_line(words: str) -> None:
+    with pytest.raises(ResightError, match="write it like"):
+        seconds(words)
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((186, 101), (320, 176)),  # a cow's face
+        ((224, 224), (304, 304)),
+        ((3000, 4000), (256, 352)),
+        ((60, 80), (112, 144)),
+        ((100, 900), (192, 480)),  # no more elongated than 2.5
+        ((40, 30), (40, 40)),
+    ],
+)
+def test_the_size_follows_the_photos(shape: tuple[int, int], expected: tuple[int, int]) -> None:
+    assert choose_size(Look(False, False, np.array([shape] * 3)), fine_tune=True) == expected
+
+
+def test_boxes_are_what_is_looked_at(tmp_path: Path) -> None:
+    root = write_photos(tmp_path, made_up_photos(2, 2, size=(60, 80), channels=3))
+    paths = sorted(root.rglob("*.png"))
+    assert look([Photo(p) for p in paths]).shapes.tolist() == [[60, 80]] * 4
+    assert look([Photo(p, box=(0, 0, 20, 50)) for p in paths]).shapes.tolist() == [[50, 20]] * 4
+
+
+def test_of_many_individuals_few_photos_are_held_back() -> None:
+    photos = made_up_photos(30, 6)
+    used, valid = hold_back(photos, 0.1, 0, most=10)
+    assert len(valid) == 10
+    assert valid.labels.unique(return_counts=True)[1].tolist() == [2] * 5
+    assert len(used) == 170
+    assert not np.array_equal(hold_back(photos, 0.1, 1, most=10)[0], used)
+
+
+@pytest.fixture
+def within(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Within:
+    """The size and the epochs for a budget, where a batch of whole photos takes a second."""
+
+    def planned(budget: float, plan: Plan) -> tuple[Size, int]:
+        whole = plan.size[0] * plan.size[1]
+        monkeypatch.setattr(
+            FineTuning, "_seconds_a_batch", lambda _, size: size[0] * size[1] / whole
+        )
+        photos = made_up_photos(4, 16, size=plan.size, channels=3)
+        tuning, epochs, takes = tuning_within(photos, photos, plan, budget, path=tmp_path)
+        assert epochs == 3 or takes <= budget
+        assert tuning.learn.model.size == tuning.plan.size == tuning.learn.dls.train.photos.size
+        return tuning.plan.size, epochs
+
+    monkeypatch.setattr(photographs, "fold_batchnorm", lambda *_: 0)  # takes seconds, says nothing
+    return planned
+
+
+def test_where_time_is_short_photos_are_made_smaller(within: Within) -> None:
+    assert within(1000, PLAN)[0] == (192, 192)
+    size, epochs = within(70, PLAN)
+    assert 96 <= size[0] < 192
+    assert epochs >= 9
+    assert within(0.1, PLAN) == ((96, 96), 3)  # no smaller, and no fewer
+    assert within(70, replace(PLAN, size_given=True))[0] == (192, 192)
+
+
+def test_photos_are_large_only_where_there_is_time_for_many_epochs(within: Within) -> None:
+    plan = replace(PLAN, size=(304, 304))
+    # An epoch of photos that grow to the whole ones takes some seven seconds here.
+    size, epochs = within(250, plan)
+    assert size == (304, 304)
+    assert epochs >= 30
+    size, epochs = within(100, plan)
+    assert size == (224, 224)  # three quarters, and no smaller
+    assert 12 <= epochs < 30
+    size, epochs = within(32, plan)
+    assert size < (224, 224)
+    assert epochs >= 10  # sides go in steps of 16
