@@ -182,6 +182,21 @@ def test_the_pages_can_be_used_by_all(page: Any, served: tuple[str, Path]) -> No
         assert browser.serious(page) == [], path
 
 
+def test_who_wants_no_motion_sees_new_colours_at_once(page: Any) -> None:
+    page.goto("/individuals")
+    page.wait_for_selector(".face-tile strong")
+    # A transition of each element, however short, passes an inherited colour on level by level.
+    page.evaluate(
+        """() => {
+            window.begun = 0;
+            document.addEventListener("transitionrun", () => { window.begun += 1; });
+        }"""
+    )
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.begun") == 0
+
+
 def test_more_faces_come_as_one_scrolls(chrome: Any, tmp_path: Path) -> None:
     herd = make_herd(tmp_path / "c.db")
     for place in range(130):
