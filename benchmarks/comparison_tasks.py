@@ -17,7 +17,8 @@ from resight.evaluate.open_set import open_set_figures
 from resight.evaluate.protocols import nearest_photos, open_set
 from resight.learn.data import PhotoLoader, PhotoSet
 from resight.learn.embedder import create_embedder
-from resight.learn.learner import computes_bfloat16, embed
+from resight.learn.half import computes_bfloat16
+from resight.learn.learner import embed
 from resight.learn.sampler import PKSampler
 from resight.learn.virtual import TURNS, VirtualIndividuals, distinct_turns, glyph_augmentation
 from resight.photos.digits import embedded_digits

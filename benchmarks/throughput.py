@@ -37,7 +37,7 @@ from resight.learn import (
     create_embedder,
     glyph_augmentation,
 )
-from resight.learn.learner import computes_bfloat16
+from resight.learn.half import computes_bfloat16
 from resight.learn.one import DRAWING_PHOTOS, TEMPERATURE
 from resight.learn.photographs import FineTuning
 from resight.learn.plan import BODY, Plan
@@ -145,7 +145,7 @@ def main() -> None:
         step = training(model, loss, half=computes_bfloat16(torch.device("cpu")))
         print(f"| {name} | {measure(loader, step, rounds, steps)}", flush=True)
     for name, loader, model, loss in pretrained():
-        step = training(model, loss, half=False)
+        step = training(model, loss, half=model.half_precision)
         print(f"| {name} | {measure(loader, step, rounds, 2)}", flush=True)
 
 

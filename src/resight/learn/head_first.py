@@ -59,7 +59,7 @@ def learn_head(
     groups: list[dict[str, Any]] = [{"params": list(head.parameters())}]
     if own:
         groups.append({"params": own})
-    optimiser = torch.optim.AdamW(groups, weight_decay=DECAY)
+    optimiser = torch.optim.AdamW(groups, weight_decay=DECAY, fused=True)
     individuals = min(INDIVIDUALS, len(labels.unique()))
     sampler = PKSampler(labels.numpy(), individuals=individuals, photos=PHOTOS, seed=seed)
     steps = EPOCHS * max(1, len(labels) // (individuals * PHOTOS))
@@ -104,6 +104,7 @@ def _looks(
     copies = looks_at(len(photos)) // len(chosen)
     seen, labels = [], []
     embedder.eval()
+    half = torch.autocast(device.type, torch.bfloat16, enabled=embedder.half_precision)
     with torch.no_grad():
         for copy in range(copies):
             for at in chosen.split(_AT_ONCE):
@@ -113,7 +114,9 @@ def _looks(
                 if copy:
                     for step in augment:
                         pixels, who = step(pixels, who, generator)
-                seen.append(embedder.features(pixels.to(device)).half().cpu())
+                with half:
+                    features = embedder.features(pixels.to(device))
+                seen.append(features.half().cpu())
                 labels.append(who)
     return torch.cat(seen), torch.cat(labels)
 

@@ -21,6 +21,7 @@ from resight.learn.data import Augment, PhotoLoader, PhotoSet, at_once, validati
 from resight.learn.embedder import Embedder, create_embedder, split_parameters
 from resight.learn.export import export_model
 from resight.learn.guards import guards
+from resight.learn.half import computes_bfloat16
 from resight.learn.losses import TripletLoss
 from resight.learn.ranks import count, rank
 from resight.learn.sampler import PKSampler
@@ -290,18 +291,6 @@ def reid_learner(
     )
     learn.figures = {}
     return learn
-
-
-def computes_bfloat16(device: torch.device) -> bool:
-    """Whether a device has instructions for bfloat16.
-
-    A processor without them emulates it, twelve times slower than float32 as measured
-    (docs/learning.md).
-    """
-    if device.type == "cpu":
-        can = torch.cpu.get_capabilities()
-        return any(can.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
-    return device.type != "cuda" or torch.cuda.is_bf16_supported()
 
 
 def with_miner(loss: nn.Module, miner: Any) -> Loss:

@@ -23,6 +23,7 @@ from resight.learn.augment import Warp
 from resight.learn.data import Augment, PhotoSet
 from resight.learn.embedder import Embedder, create_embedder
 from resight.learn.fold import fold_batchnorm
+from resight.learn.half import gains_by_bfloat16, suit_bfloat16
 from resight.learn.head_first import learn_head, looks_at
 from resight.learn.learner import Loss, ReidLearner, reid_learner
 from resight.learn.placed import keep_first_stages, keep_wide_depthwise, place
@@ -158,6 +159,10 @@ class FineTuning:
         body = create_embedder(
             plan.body, dim=plan.dim, channels=plan.channels, size=plan.size, pretrained=True
         )
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        half = gains_by_bfloat16(device)
+        if half and device.type == "cpu":
+            suit_bfloat16(body.body)
         self.folded = bool(fold_batchnorm(body.body, torch.rand(2, plan.channels, *body.sees)))
         normalised = self.folded or any(
             isinstance(module, nn.BatchNorm2d) for module in body.body.modules()
@@ -184,8 +189,7 @@ class FineTuning:
             individuals=individuals,
             photos=PHOTOS,
             augment=photo_augmentation(mirrored),
-            # In bfloat16 the processor is slower here: depthwise convolutions gain nothing.
-            half_precision=torch.cuda.is_available(),
+            half_precision=half,
             seed=seed,
             path=path,
             wd=DECAY,
