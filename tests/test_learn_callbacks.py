@@ -1,8 +1,10 @@
 """Going on after a kill, and saying aloud when nothing is learned."""
 
+import re
 import shutil
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,8 @@ from resight.errors import ResightError
 from resight.learn import CollapseGuard, PhotoSet, ReidLearner, Resume, TripletLoss, WarmUp, Warp
 from resight.learn.callbacks import retrieval_metrics
 from resight.learn.embedder import Embedder, create_embedder
+from resight.learn.sizes import GrowingSize
+from resight.learn.told import Told
 
 
 class Killed(Exception):
@@ -324,3 +328,34 @@ def test_figures_where_nothing_can_be_found(tmp_path: Path) -> None:
     learn.fit(1, 1e-3)
     assert set(learn.figures) == {"train_loss", "valid_loss"}
     assert all(np.isnan(metric.value) for metric in retrieval_metrics())
+
+
+@pytest.mark.parametrize(
+    ("sizes", "seconds", "left"),
+    [
+        # Four times the pixels take four times as long.
+        ([(8, 8), (8, 8), (16, 16)], [10, 20, 60], ["50 s", "40 s", "0 s"]),
+        (None, [10, 20, 30], ["20 s", "10 s", "0 s"]),
+        (None, [300, 600, 900], ["10 min", "5 min", "0 s"]),
+    ],
+)
+def test_the_time_left_follows_what_epochs_are_to_see(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    sizes: list[tuple[int, int]] | None,
+    seconds: list[float],
+    left: list[str],
+) -> None:
+    clock = iter([0, *seconds])
+    monkeypatch.setattr("resight.learn.told.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    told = Told()
+    told.learn = SimpleNamespace(
+        recorder=SimpleNamespace(values=[[0.5]]),
+        metrics=[],
+        n_epoch=3,
+        cbs=[told, *([GrowingSize(sizes)] if sizes else [])],
+    )
+    told.before_fit()
+    for told.learn.epoch in range(3):
+        told.after_epoch()
+    assert re.findall(r"train loss 0.500; (.*) left", capsys.readouterr().err) == left

@@ -7,6 +7,8 @@ import time
 
 from fastai.callback.core import Callback
 
+from resight.learn.sizes import GrowingSize
+
 
 def tell(words: str) -> None:
     """A line, at once."""
@@ -31,7 +33,16 @@ class Told(Callback):
         if self._first is None:
             self._first = self.learn.epoch
         done = self.learn.epoch + 1
-        left = (time.monotonic() - self._begun) / (done - self._first) * (self.learn.n_epoch - done)
+        pixels = self._pixels()
+        took = time.monotonic() - self._begun
+        left = took / sum(pixels[self._first : done]) * sum(pixels[done:])
         names = ["train loss", "valid loss", *(metric.name for metric in self.learn.metrics)]
         figures = [f"{n} {v:.3f}" for n, v in zip(names, record, strict=False) if v is not None]
-        tell(f"epoch {done} of {self.learn.n_epoch}: {', '.join(figures)}; {left:.0f} s left")
+        so_long = f"{left:.0f} s" if left < 100 else f"{left / 60:.0f} min"
+        tell(f"epoch {done} of {self.learn.n_epoch}: {', '.join(figures)}; {so_long} left")
+
+    def _pixels(self) -> list[int]:
+        """What an epoch takes time for, as the sizes of its photos have it."""
+        sizes = next((cb.sizes for cb in self.learn.cbs if isinstance(cb, GrowingSize)), [(1, 1)])
+        each = [height * width for height, width in sizes]
+        return each + each[-1:] * (self.learn.n_epoch - len(each))
