@@ -8,9 +8,10 @@ draws and augments, the other on one random tensor of a batch's shape again and 
 turns of a few steps; what counts is the median of the ratios. "Digits" is the recipe of
 `train_digits` (the small body, 24 × 10 photos, all of its augmentation); "photos" are made-up
 96×96 colour photos in memory, a ResNet18 from scratch with the augmentation of `resight train`;
-"photographs" are the recipe of a pretrained body, EfficientNet-Lite0 on 224×224, at the sizes that
-its epochs see (random weights serve as well here as ImageNet's, and are taken where those are not
-installed). Page faults are those of a training step on the pipeline's batches.
+"photographs" are the recipe of a pretrained body on 224×224, EfficientNet-Lite2 where its package
+is installed, at the sizes that its epochs see (random weights serve as well here as ImageNet's, and
+are taken where those are not installed), in bfloat16 where that recipe computes in it. Page faults
+are those of a training step on the pipeline's batches.
 """
 
 import argparse
@@ -40,7 +41,7 @@ from resight.learn import (
 from resight.learn.half import computes_bfloat16
 from resight.learn.one import DRAWING_PHOTOS, TEMPERATURE
 from resight.learn.photographs import FineTuning
-from resight.learn.plan import BODY, Plan
+from resight.learn.plan import Plan, usual_body
 from resight.learn.sizes import growing_sizes
 from resight.learn.weights import packaged_weights
 from resight.photos.digits import embedded_digits
@@ -70,8 +71,8 @@ def pretrained() -> Iterator[tuple[str, PhotoLoader, nn.Module, nn.Module]]:
     photos = PhotoSet.of(pixels, [str(i % 64) for i in range(len(pixels))])
     plan = Plan(
         kind="photos",
-        body=BODY,
-        pretrained=packaged_weights(BODY) is not None,
+        body=usual_body(),
+        pretrained=packaged_weights(usual_body()) is not None,
         size=(224, 224),
         channels=3,
         fit="stretch",

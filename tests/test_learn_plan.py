@@ -11,7 +11,7 @@ from learning import PLAN, made_up_photos, one_thread, write_photos  # noqa: F40
 from resight.errors import ResightError
 from resight.learn import photographs
 from resight.learn.photographs import FineTuning, tuning_within
-from resight.learn.plan import Look, Plan, choose_size, hold_back, look, seconds
+from resight.learn.plan import Look, Plan, choose_size, hold_back, look, seconds, usual_body
 from resight.photos.photo import Photo
 
 Size = tuple[int, int]
@@ -44,6 +44,18 @@ def test_what_is_no_length_of_time_is_one_line(words: str) -> None:
 )
 def test_the_size_follows_the_photos(shape: tuple[int, int], expected: tuple[int, int]) -> None:
     assert choose_size(Look(False, False, np.array([shape] * 3)), fine_tune=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("installed", "expected"), [("012", 2), ("12", 2), ("01", 0), ("1", 0), ("", 0)]
+)
+def test_the_usual_body_is_the_best_whose_package_is_installed(
+    monkeypatch: pytest.MonkeyPatch, installed: str, expected: int
+) -> None:
+    monkeypatch.setattr(
+        "resight.learn.plan.package_of", lambda body: Path() if body[-1] in installed else None
+    )
+    assert usual_body() == f"tf_efficientnet_lite{expected}"
 
 
 def test_boxes_are_what_is_looked_at(tmp_path: Path) -> None:

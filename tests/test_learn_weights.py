@@ -14,6 +14,7 @@ from torch import Tensor
 
 from resight.errors import ResightError
 from resight.learn import create_embedder
+from resight.learn.plan import BODIES
 from resight.learn.weights import find_weights, licence_of, packaged_weights
 from resight.licences import PACKAGES
 
@@ -124,10 +125,12 @@ def test_a_missing_package_says_what_to_install(without_package: None) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.skipif(packaged_weights(LITE) is None, reason=f"{PACKAGE} is not installed")
-def test_imagenets_weights_know_a_mirrored_picture_again() -> None:
+@pytest.mark.parametrize("name", BODIES)
+def test_imagenets_weights_know_a_mirrored_picture_again(name: str) -> None:
     """What random weights do not, nor weights that got into another order."""
-    body = create_embedder(LITE, channels=3, size=(96, 96), pretrained=True).body.eval()
+    if packaged_weights(name) is None:
+        pytest.skip(f"{PACKAGES[name]} is not installed")
+    body = create_embedder(name, channels=3, size=(96, 96), pretrained=True).body.eval()
     generator = torch.Generator().manual_seed(0)
     coarse = torch.rand(8, 3, 6, 6, generator=generator)
     photos = torch.nn.functional.interpolate(coarse, size=(96, 96), mode="bicubic") * 2 - 1

@@ -14,7 +14,7 @@ import numpy as np
 from resight.errors import ResightError
 from resight.learn.data import PhotoSet
 from resight.learn.hearing import plan_hearing
-from resight.learn.weights import packaged_weights
+from resight.learn.weights import package_of, packaged_weights
 from resight.licences import PACKAGES
 from resight.photos.decode import Fit
 from resight.photos.photo import Photo
@@ -32,8 +32,9 @@ USUAL_SIZE, LARGE_SIZE, LARGEST_SIZE = 96, 224, 304
 _STEP = 16
 # More of a photo's pixels than it has show a body, whose maps are coarse, where things are.
 _ENLARGED = 1.75
-# The body for photographs whose weights come from the package index (`resight.learn.weights`).
-BODY = "tf_efficientnet_lite0"
+# Bodies for photographs whose weights come from the package index (`resight.learn.weights`), the
+# one that is taken first (docs/learning.md).
+BODIES = ("tf_efficientnet_lite2", "tf_efficientnet_lite0")
 # No more elongated than so, whatever the photos are.
 _LONGEST = 2.5
 
@@ -125,6 +126,11 @@ def choose_size(seen: Look, *, fine_tune: bool, most: int = LARGEST_SIZE) -> Siz
         for edge in (side * np.sqrt(shape), side / np.sqrt(shape))
     )
     return high, wide
+
+
+def usual_body() -> str:
+    """The first of `BODIES` whose package is installed; the last where none is."""
+    return next((body for body in BODIES if package_of(body) is not None), BODIES[-1])
 
 
 def hold_back(
@@ -236,17 +242,18 @@ def make_plan(
     channels = channels or (1 if seen.grey and not pretrained and body is None else 3)
     small = (max(size) if size else int(seen.shapes.max())) <= SMALL
     kind: Kind = "drawings" if seen.grey and seen.dark and small else "photos"
+    usual = body or usual_body()
     if pretrained is None:
         packaged = body in PACKAGES if body else kind == "photos" and not small
-        pretrained = packaged and packaged_weights(body or BODY) is not None
+        pretrained = packaged and packaged_weights(usual) is not None
     if pretrained and kind == "photos":
         channels = 3
     fine_tune = pretrained and kind == "photos"
     # Others were mostly trained for 224×224, and many take nothing else.
-    most = LARGEST_SIZE if (body or BODY) in PACKAGES else LARGE_SIZE
+    most = LARGEST_SIZE if usual in PACKAGES else LARGE_SIZE
     plan = Plan(
         kind=kind,
-        body=body or (BODY if pretrained else "small" if small else "resnet18"),
+        body=body or (usual if pretrained else "small" if small else "resnet18"),
         pretrained=pretrained,
         size=size or choose_size(seen, fine_tune=fine_tune, most=most),
         channels=channels,

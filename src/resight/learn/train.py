@@ -128,8 +128,8 @@ def train_photos(
         photos: with their individuals; see `photos_by_individual`, `resight.photos.ways_in`.
         out: the model file to write, `NAME.onnx`.
         body, channels, pretrained: see `create_embedder`. By default photographs take
-            EfficientNet-Lite0 with the ImageNet weights that come as a package, where it is
-            installed.
+            EfficientNet-Lite2 with the ImageNet weights that come as a package, or Lite0 where only
+            its package is installed.
         size: pixels of the side of square photos, or (height, width). By default of the photos' own
             proportions.
         dim: length of the embedding: by default 256 for a pretrained body, else 128.

