@@ -43,7 +43,7 @@ from resight.learn.one import DRAWING_PHOTOS, TEMPERATURE
 from resight.learn.photographs import FineTuning
 from resight.learn.plan import Plan, usual_body
 from resight.learn.sizes import growing_sizes
-from resight.learn.weights import packaged_weights
+from resight.learn.weights import package_of
 from resight.photos.digits import embedded_digits
 
 Batch = tuple[Tensor, Tensor]
@@ -69,10 +69,11 @@ def pretrained() -> Iterator[tuple[str, PhotoLoader, nn.Module, nn.Module]]:
     """The recipe for photographs, at each of the sizes that its epochs see."""
     pixels = np.random.default_rng(0).integers(0, 256, (640, 3, 224, 224), np.uint8)
     photos = PhotoSet.of(pixels, [str(i % 64) for i in range(len(pixels))])
+    body = usual_body()
     plan = Plan(
         kind="photos",
-        body=usual_body(),
-        pretrained=packaged_weights(usual_body()) is not None,
+        body=body,
+        pretrained=package_of(body) is not None,
         size=(224, 224),
         channels=3,
         fit="stretch",

@@ -7,6 +7,8 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
+from resight.learn.placed import depthwise
+
 
 def computes_bfloat16(device: torch.device) -> bool:
     """Whether a device has instructions for bfloat16.
@@ -26,8 +28,9 @@ def gains_by_bfloat16(device: torch.device) -> bool:
     Of processors those that multiply tiles of it (AMX). Other instructions for it gain these
     bodies nothing (docs/learning.md).
     """
-    tiles = device.type != "cpu" or torch.cpu.get_capabilities().get("amx_bf16", False)
-    return bool(tiles) and computes_bfloat16(device)
+    if device.type == "cpu":
+        return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
+    return computes_bfloat16(device)
 
 
 def suit_bfloat16(net: nn.Module) -> int:
@@ -44,13 +47,7 @@ def suit_bfloat16(net: nn.Module) -> int:
     Returns:
         How many convolutions compute in float32.
     """
-    strided = [
-        module
-        for module in net.modules()
-        if isinstance(module, nn.Conv2d)
-        and 1 < module.groups == module.in_channels
-        and max(module.stride) > 1
-    ]
+    strided = [each for each in depthwise(net) if max(each.stride) > 1]
     for convolution in strided:
         convolution.__class__ = _in_float32(type(convolution))  # type: ignore[arg-type]
     for module in net.modules():

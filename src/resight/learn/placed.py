@@ -186,13 +186,16 @@ def keep_wide_depthwise(net: nn.Module) -> int:
     Returns:
         How many of the convolutions stay.
     """
-    kept = [
-        module
-        for module in net.modules()
-        if isinstance(module, nn.Conv2d)
-        and 1 < module.groups == module.in_channels
-        and max(module.kernel_size) > 3
-    ]
+    kept = [each for each in depthwise(net) if max(each.kernel_size) > 3]
     for convolution in kept:
         convolution.requires_grad_(False)
     return len(kept)
+
+
+def depthwise(net: nn.Module) -> list[nn.Conv2d]:
+    """The convolutions of a network that take each channel by itself."""
+    return [
+        module
+        for module in net.modules()
+        if isinstance(module, nn.Conv2d) and 1 < module.groups == module.in_channels
+    ]
