@@ -89,6 +89,14 @@ def train(
             "tells individuals apart: the outline of a fin.",
         ),
     ] = True,
+    whiten: Annotated[
+        bool,
+        typer.Option(
+            "--whitened/--not-whitened",
+            help="Photographs: spread fingerprints over more directions where there are few "
+            "individuals to learn from, so that others are told apart better.",
+        ),
+    ] = True,
     networks: Annotated[
         int, typer.Option(min=1, max=16, help="Train so many, and ask them together.")
     ] = 1,
@@ -192,6 +200,7 @@ def train(
             loss=loss,
             individuals=individuals,
             mirrored=mirrored,
+            whiten=whiten,
             networks=networks,
             looks=looks,
             valid_share=valid_share,

@@ -32,6 +32,7 @@ from resight.learn.ranks import count, rank
 from resight.learn.sizes import GrowingSize, growing_sizes, takes
 from resight.learn.together import averaged, everybody, wait
 from resight.learn.virtual import Mirrored
+from resight.learn.whiten import LOOKS_AT
 
 # The learning rate of the body as a share of its weights' size, and those of the head and of the
 # loss' centres, as measured (docs/learning.md).
@@ -213,18 +214,21 @@ class FineTuning:
         """How many epochs a time allows, in seconds, and the seconds that they will take.
 
         A few batches of each size are timed, by all processes at once; the slowest counts. What
-        the head takes is within the time. There are three epochs at least, whatever the budget.
+        the head and the whitening take is within the time. There are three epochs at least,
+        whatever the budget.
         """
         loader, held = self.learn.dls.train, len(self.learn.dls.valid.photos)
         each = [max(everybody(self._seconds_a_batch(size))) for size in self.sizes]
         per_photo = np.mean(each) / self.batch
         # Looking is a third of learning: forward only.
         epoch = len(loader) * float(np.mean(each)) + held * per_photo / 3
-        head = looks_at(len(loader.photos)) * each[0] / self.batch / 3 if self.placed else 0.0
+        seen = len(loader.photos)
+        first = looks_at(seen) * each[0] / self.batch / 3 if self.placed else 0.0
+        last = min(seen, LOOKS_AT) * (1 + self.plan.mirrored) * each[-1] / self.batch / 3
         least, most = EPOCHS_MIRRORED if self.plan.mirrored else EPOCHS
         most = max(most, BATCHES // max(1, len(loader)))
-        count = int(np.clip((budget - head) / epoch, least, most))
-        return count, head + count * float(epoch)
+        count = int(np.clip((budget - first - last) / epoch, least, most))
+        return count, first + count * float(epoch) + last
 
     def fit(self, epochs: int, cbs: Sequence[Callback]) -> None:
         """Train."""

@@ -27,6 +27,7 @@ from resight.learn.told import tell
 from resight.learn.views import LOOKS, Network, Views, WithMirror
 from resight.learn.virtual import glyph_augmentation
 from resight.learn.weights import licence_of
+from resight.learn.whiten import LOOKS_AT, whitened
 from resight.photos.content import content_hash
 from resight.photos.photo import Photo
 from resight.photos.sources import check_trainable, load_pixels, photos_by_individual
@@ -105,6 +106,7 @@ def train_photos(
     loss: LossName | None = None,
     individuals: int | None = None,
     mirrored: bool = True,
+    whiten: bool = True,
     networks: int = 1,
     looks: bool = False,
     valid_share: float | None = None,
@@ -145,6 +147,8 @@ def train_photos(
         mirrored: of photographs on a pretrained body, show half of the individuals mirrored, as
             somebody else, and have fingerprints see both (`WithMirror`); not for what is the same
             in a mirror, such as the outline of a fin.
+        whiten: of photographs on a pretrained body, spread fingerprints over more directions where
+            few individuals left them few (`Whitened`).
         networks: how many to train, one after another, and ask together (`Ensemble`).
         looks: look five times at every photo (`Views`).
         valid_share: what is held back, in [0, 0.5]; by default a fifth, and of a pretrained body's
@@ -246,6 +250,12 @@ def train_photos(
         )
         members.append(learn.model)
     network = put_together(members, mirror=plan.fine_tune and plan.mirrored, looks=looks)
+    tuned: dict[str, Any] = {"mirrored": plan.mirrored} if plan.fine_tune else {}
+    if plan.fine_tune and whiten:
+        some = np.random.default_rng(seed).permutation(len(train))[:LOOKS_AT]
+        found = embed(network, train.take(some).resized(network.size).pixels)
+        network, power = whitened(network, found)
+        tuned["whitened"] = round(power, 3)
     if held and (network is not learn.model or recordings is not None):
         learn.figures = {**learn.figures, **_figures(network, valid, recordings)}
     if not held:  # measured on the training photos, they would flatter
@@ -265,7 +275,7 @@ def train_photos(
         seed=seed,
         sound=None if plan.hearing is None else plan.hearing.entry(),
         photos=len({kept[i] for i in used.tolist()}),
-        **({"mirrored": plan.mirrored} if plan.fine_tune else {}),
+        **tuned,
         held_back=len(set(kept)) - len({kept[i] for i in used.tolist()}),
         # So that a catalogue knows which of its photos the model finds too easily.
         photos_seen=sorted(

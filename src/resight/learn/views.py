@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from resight.learn.embedder import Embedder
 from resight.learn.ensemble import Ensemble
+from resight.learn.whiten import Whitened
 
 # Angle in radians and zoom of each look.
 LOOKS = ((0.0, 1.0), (0.12, 1.0), (-0.12, 1.0), (0.0, 0.93), (0.0, 1.07))
@@ -81,4 +82,4 @@ class Views(nn.Module):
 
 
 # What photos can be asked of, and what is exported.
-Network = Embedder | Ensemble | WithMirror | Views
+Network = Embedder | Ensemble | WithMirror | Views | Whitened
