@@ -8,29 +8,35 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
+from torch import nn
 from torch.nn import functional as F
 
+from learning import made_up_photos
 from resight.fingerprint import Fingerprinter
-from resight.learn import whiten
-from resight.learn.embedder import create_embedder
+from resight.learn import whiten as room
+from resight.learn.data import PhotoSet
+from resight.learn.embedder import Embedder, create_embedder
 from resight.learn.export import export_model
 from resight.learn.views import WithMirror
-from resight.learn.whiten import AIM, MOST, Whitened, effective_rank, whitened, whitening
-from resight.photos.digits import embedded_digits
+from resight.learn.whiten import MOST, effective_rank, whiten, whitening, whitening_looks
 
 WIDTH = 24
 
 
 def drawn(variances: torch.Tensor, count: int = 400, seed: int = 0) -> torch.Tensor:
-    """Vectors of just these variances, by the axes, about a mean that is not 0."""
+    """Vectors of just these variances, by the axes."""
     noise = torch.randn(count, len(variances), generator=torch.Generator().manual_seed(seed))
     noise = torch.linalg.qr(noise - noise.mean(0)).Q * (count - 1) ** 0.5
-    return noise * variances.sqrt() + 3
+    return noise * variances.sqrt()
 
 
 def cosines(vectors: torch.Tensor) -> torch.Tensor:
     unit = F.normalize(vectors.double(), dim=1)
     return unit @ unit.T
+
+
+def rank_of(vectors: torch.Tensor) -> float:
+    return effective_rank(torch.linalg.eigvalsh(torch.cov(vectors.double().T)).clamp(min=0))
 
 
 def falling(rate: float = 0.5) -> torch.Tensor:
@@ -56,52 +62,66 @@ def test_effective_rank_lies_between_one_and_all_and_knows_no_unit(variances, un
 
 def test_vectors_spread_over_as_many_directions_as_was_aimed_at():
     vectors = drawn(falling(0.8))
-    before = effective_rank(torch.linalg.eigvalsh(torch.cov(vectors.T)).clamp(min=0))
-    mean, matrix, power = whitening(vectors, 16)
-    spread = (vectors - mean) @ matrix
-    after = torch.linalg.eigvalsh(torch.cov(spread.T)).clamp(min=0)
-    assert before < 13
+    matrix, power = whitening(vectors, 16)
+    spread = vectors @ matrix
+    assert rank_of(vectors) < 13
     assert 0 < power < MOST
-    assert effective_rank(after) == pytest.approx(16, rel=1e-3)
-    torch.testing.assert_close(spread.mean(0), torch.zeros(WIDTH), atol=1e-5, rtol=0)
+    assert rank_of(spread) == pytest.approx(16, rel=1e-3)
     torch.testing.assert_close(matrix, matrix.T)
     # Each direction by its own power of its variance, so their order stays.
     assert (spread.var(0).diff() < 0).all()
 
 
 def test_what_is_spread_enough_stays_as_it_is():
-    vectors = drawn(torch.ones(WIDTH))
-    mean, matrix, power = whitening(vectors, WIDTH - 1)
+    matrix, power = whitening(drawn(torch.ones(WIDTH)), WIDTH - 1)
     assert power == 0
-    assert not mean.any()
     torch.testing.assert_close(matrix, torch.eye(WIDTH))
 
 
-@pytest.mark.parametrize("vectors", [torch.ones(5, 4), torch.zeros(5, 4)])
-def test_vectors_that_are_all_the_same_stay_as_they_are(vectors):
-    assert whitening(vectors, 2)[2] == 0
+def test_a_little_less_than_enough_changes_little():
+    """There is no jump at the aim."""
+    vectors = drawn(falling(0.8))
+    matrix, power = whitening(vectors, rank_of(vectors) + 1e-3)
+    assert 0 < power < 1e-3
+    torch.testing.assert_close(cosines(vectors @ matrix), cosines(vectors), atol=1e-2, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "vectors",
+    [
+        torch.ones(5, 4),
+        F.normalize(torch.ones(5, 4) + 1e-6 * torch.randn(5, 4), dim=1),  # but for rounding
+        torch.zeros(5, 4),
+        torch.full((5, 4), torch.nan),
+        torch.ones(1, 4),
+    ],
+)
+def test_what_says_nothing_is_left_as_it_is(vectors):
+    matrix, power = whitening(vectors, 4)
+    assert power == 0
+    assert torch.equal(matrix, torch.eye(4))
 
 
 def test_no_more_than_half_of_a_whitening():
     vectors = drawn(falling())
-    mean, matrix, power = whitening(vectors, WIDTH)
+    matrix, power = whitening(vectors, WIDTH)
     assert power == MOST
-    variances = falling()
-    floor = whiten._FLOOR * variances.max()
-    expected = variances * (variances + floor).rsqrt()
-    spread = ((vectors - mean) @ matrix).var(0)
+    floor = 1e-3 * falling().max()
+    expected = falling() * (falling() + floor).rsqrt()
+    spread = (vectors @ matrix).var(0)
     torch.testing.assert_close(spread / spread[0], expected / expected[0], rtol=1e-3, atol=1e-5)
 
 
 def test_a_whole_whitening_is_that_of_scikit_learn(monkeypatch):
-    monkeypatch.setattr(whiten, "_FLOOR", 0.0)
+    monkeypatch.setattr(room, "_FLOOR", 0.0)
     turn = torch.linalg.qr(torch.randn(WIDTH, WIDTH, generator=torch.Generator().manual_seed(1))).Q
     vectors = drawn(falling(0.8)) @ turn
-    mean, matrix, power = whitening(vectors, WIDTH + 1, most=0.5)
+    matrix, power = whitening(vectors, WIDTH + 1, most=0.5)
     assert power == 0.5
     theirs = PCA(whiten=True).fit_transform(vectors.double().numpy())
-    ours = cosines((vectors - mean) @ matrix)
-    torch.testing.assert_close(ours, cosines(torch.from_numpy(theirs)), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        cosines(vectors @ matrix), cosines(torch.from_numpy(theirs)), atol=1e-4, rtol=0
+    )
 
 
 @settings(deadline=None, max_examples=25)
@@ -111,71 +131,115 @@ def test_the_directions_that_vectors_came_in_make_no_difference(seed, count):
     generator = torch.Generator().manual_seed(seed)
     vectors = torch.randn(count, WIDTH, generator=generator) * falling(0.7).sqrt()
     turn = torch.linalg.qr(torch.randn(WIDTH, WIDTH, generator=generator)).Q
-    (mean, matrix, power), (other_mean, other, again) = (
-        whitening(some, 10) for some in (vectors, vectors @ turn)
-    )
+    (matrix, power), (other, again) = (whitening(some, 10) for some in (vectors, vectors @ turn))
     assert again == pytest.approx(power, abs=1e-3)
-    ours = cosines((vectors - mean) @ matrix)
     torch.testing.assert_close(
-        ours, cosines((vectors @ turn - other_mean) @ other), atol=1e-2, rtol=0
+        cosines(vectors @ matrix), cosines(vectors @ turn @ other), atol=1e-2, rtol=0
     )
 
 
 def test_individuals_that_differ_in_what_training_left_small_are_told_apart():
     """Six directions tell the trained apart; new ones differ in eighteen others, twenty times less.
 
-    Beside them lie photos of the trained, whose six directions no new one is near in.
+    They are asked among one another and all photos of the trained.
     """
     generator = torch.Generator().manual_seed(0)
     size = torch.cat([torch.ones(6), torch.full((WIDTH - 6,), 0.05)])
 
     def photos_of(individuals: int, differ: torch.Tensor) -> torch.Tensor:
         centres = torch.randn(individuals, 1, WIDTH, generator=generator) * differ
-        return centres + 0.2 * size * torch.randn(individuals, 10, WIDTH, generator=generator)
+        photos = centres + 0.2 * size * torch.randn(individuals, 10, WIDTH, generator=generator)
+        return photos.flatten(0, 1)
 
-    trained = photos_of(60, size).flatten(0, 1)
+    trained = photos_of(60, size)
     new = photos_of(60, torch.cat([torch.full((6,), 0.1), size[6:]]))
+    who = torch.arange(120).repeat_interleave(10)
 
-    def found(vectors: torch.Tensor) -> float:
-        likeness = cosines(vectors).fill_diagonal_(-1)
-        who = torch.arange(60).repeat_interleave(10)
-        return float((who[likeness.argmax(1)] == who).double().mean())
+    def found(vectors: torch.Tensor) -> list[float]:
+        """R@1 of the new and of the trained."""
+        right = who[cosines(vectors).fill_diagonal_(-1).argmax(1)] == who
+        return [float(some.double().mean()) for some in right.split(600)]
 
-    mean, matrix, _ = whitening(trained, AIM * 4 * WIDTH)
-    plain, spread = found(new.flatten(0, 1)), found(((new - mean) @ matrix).flatten(0, 1))
+    matrix, _ = whitening(trained, WIDTH)
+    everybody = torch.cat([new, trained])
+    (plain, before), (spread, after) = found(everybody), found(everybody @ matrix)
     assert spread > plain + 0.2
+    assert after > before - 0.05
 
 
-def pixels(count: int = 40) -> torch.Tensor:
-    return torch.from_numpy(embedded_digits().test_pixels[:count])[:, None]
+class OnlyHead(Embedder):
+    """Embeddings that are photos of one pixel each, so that what is asked of them is known."""
+
+    def __init__(self, width: int = WIDTH) -> None:
+        super().__init__(nn.Flatten(), width, name="none", channels=3, size=(1, 8), dim=width)
+        self.head = nn.Sequential(nn.Identity())
+
+    def features(self, pixels: torch.Tensor) -> torch.Tensor:
+        return (pixels.float() - 128).flatten(1)
 
 
-@pytest.mark.parametrize("looks", [lambda one: one, WithMirror])
-def test_a_network_is_whitened_and_exported_whole(looks, tmp_path: Path):
-    torch.manual_seed(0)
-    network = looks(create_embedder("small", dim=16)).eval()
-    with torch.no_grad():
-        vectors = network(pixels())
-        mean, matrix, power = whitening(vectors, network.dim)
-        assert power > 0
-        spread = Whitened(network, mean, matrix).eval()
-        out = spread(pixels())
-    assert (spread.name, spread.dim, spread.size, spread.channels) == (
-        network.name,
-        network.dim,
-        network.size,
-        network.channels,
+def one_row(count: int, seed: int = 0) -> PhotoSet:
+    """Photos of 3 × 1 × 8 pixels, whose numbers vary less and less."""
+    generator = torch.Generator().manual_seed(seed)
+    pixels = 128 + 30 * torch.randn(count, 3, 1, 8, generator=generator) * falling(0.7).view(
+        3, 1, 8
     )
-    torch.testing.assert_close(out.norm(dim=1), torch.ones(len(out)))
-    torch.testing.assert_close(out, F.normalize((vectors - spread.mean) @ spread.matrix, dim=1))
-    export_model(spread, tmp_path / "spread.onnx")
-    exported = Fingerprinter(tmp_path / "spread.onnx")(pixels()[:, 0].numpy()).vectors
-    np.testing.assert_allclose(exported, out.numpy(), atol=1e-5)
+    pixels = pixels.round().clamp(0, 255).byte().numpy()
+    return PhotoSet.of(pixels, [str(i % 4) for i in range(count)])
 
 
-def test_only_what_needs_it_is_whitened():
-    network = create_embedder("small", dim=16)
-    assert whitened(network, drawn(torch.ones(16))) == (network, 0.0)
-    spread, power = whitened(network, drawn(falling(0.2)[:16]))
-    assert isinstance(spread, Whitened)
-    assert 0 < power <= MOST
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_an_embedder_gets_a_layer_that_spreads_its_embeddings(mirrored, monkeypatch):
+    monkeypatch.setattr(room, "AIM", 12.0)
+    embedder, photos = OnlyHead(), one_row(400)
+    looks = [photos.pixels, photos.pixels.flip(3)] if mirrored else [photos.pixels]
+    before = torch.cat([embedder(look) for look in looks])
+    matrix, expected = whitening(before, 12)
+    power = whiten(embedder.train(), photos, mirrored=mirrored)
+    assert power == pytest.approx(expected, abs=1e-4)
+    assert power > 0
+    assert embedder.training
+    after = torch.cat([embedder(look) for look in looks])
+    torch.testing.assert_close(after, F.normalize(before @ matrix, dim=1), atol=1e-4, rtol=0)
+    assert rank_of(after) > rank_of(before) + 1
+
+
+def test_only_what_needs_it_is_whitened(monkeypatch):
+    embedder, photos = OnlyHead(), one_row(400)
+    before = embedder(photos.pixels)
+    for aim, each in ((5.0, 8), (12.0, 100)):  # spread enough; too few photos to aim at more
+        monkeypatch.setattr(room, "AIM", aim)
+        monkeypatch.setattr(room, "PHOTOS_EACH", each)
+        assert whiten(embedder, photos, mirrored=True) == 0
+        assert torch.equal(embedder(photos.pixels), before)
+
+
+@pytest.mark.parametrize(
+    ("photos", "mirrored", "looks"), [(30, 0, 30), (30, 1, 60), (900, 1, 1000)]
+)
+def test_so_many_looks_at_most(photos, mirrored, looks, monkeypatch):
+    monkeypatch.setattr(room, "LOOKS_AT", 1000)
+    assert whitening_looks(photos, bool(mirrored)) == looks
+    seen = []
+    embedder, some = OnlyHead(), one_row(photos)
+    monkeypatch.setattr(
+        embedder, "features", lambda x: seen.append(len(x)) or (x.float() - 128).flatten(1)
+    )
+    whiten(embedder, some, mirrored=bool(mirrored))
+    assert sum(seen) == looks
+
+
+def test_a_whitened_network_is_exported_whole(monkeypatch, tmp_path: Path):
+    monkeypatch.setattr(room, "AIM", 100.0)
+    torch.manual_seed(0)
+    embedder = create_embedder("small", dim=16, channels=3, size=(32, 32))
+    photos = made_up_photos(8, 20, size=(32, 32), channels=3)
+    before = embedder.eval()(photos.pixels)
+    assert whiten(embedder, photos, mirrored=True) == MOST
+    network = WithMirror(embedder).eval()
+    with torch.no_grad():
+        out = network(photos.pixels)
+        assert not torch.allclose(out[:, :16] * 2**0.5, before, atol=1e-2)
+    export_model(network, tmp_path / "spread.onnx")
+    exported = Fingerprinter(tmp_path / "spread.onnx")(photos.pixels.permute(0, 2, 3, 1).numpy())
+    np.testing.assert_allclose(exported.vectors, out.numpy(), atol=1e-4)

@@ -89,12 +89,12 @@ def train(
             "tells individuals apart: the outline of a fin.",
         ),
     ] = True,
-    whiten: Annotated[
+    whitened: Annotated[
         bool,
         typer.Option(
             "--whitened/--not-whitened",
-            help="Photographs: spread fingerprints over more directions where there are few "
-            "individuals to learn from, so that others are told apart better.",
+            help="Photographs on a pretrained body: spread fingerprints over more directions where "
+            "there are few individuals to learn from, so that others are told apart better.",
         ),
     ] = True,
     networks: Annotated[
@@ -200,7 +200,7 @@ def train(
             loss=loss,
             individuals=individuals,
             mirrored=mirrored,
-            whiten=whiten,
+            whitened=whitened,
             networks=networks,
             looks=looks,
             valid_share=valid_share,

@@ -32,7 +32,7 @@ from resight.learn.ranks import count, rank
 from resight.learn.sizes import GrowingSize, growing_sizes, takes
 from resight.learn.together import averaged, everybody, wait
 from resight.learn.virtual import Mirrored
-from resight.learn.whiten import LOOKS_AT
+from resight.learn.whiten import whitening_looks
 
 # The learning rate of the body as a share of its weights' size, and those of the head and of the
 # loss' centres, as measured (docs/learning.md).
@@ -218,17 +218,19 @@ class FineTuning:
         whatever the budget.
         """
         loader, held = self.learn.dls.train, len(self.learn.dls.valid.photos)
+        photos, mirrored = len(loader.photos), self.plan.mirrored
         each = [max(everybody(self._seconds_a_batch(size))) for size in self.sizes]
-        per_photo = np.mean(each) / self.batch
         # Looking is a third of learning: forward only.
-        epoch = len(loader) * float(np.mean(each)) + held * per_photo / 3
-        seen = len(loader.photos)
-        first = looks_at(seen) * each[0] / self.batch / 3 if self.placed else 0.0
-        last = min(seen, LOOKS_AT) * (1 + self.plan.mirrored) * each[-1] / self.batch / 3
-        least, most = EPOCHS_MIRRORED if self.plan.mirrored else EPOCHS
+        looking = [seconds / 3 / self.batch for seconds in each]
+        epoch = len(loader) * float(np.mean(each)) + held * float(np.mean(looking))
+        # Before and after, each process looks at all photos by itself, not at its share.
+        first = looks_at(photos) * looking[0] if self.placed else 0.0
+        last = whitening_looks(photos, mirrored) * looking[-1] if self.plan.whitened else 0.0
+        beside = (first + last) * count()
+        least, most = EPOCHS_MIRRORED if mirrored else EPOCHS
         most = max(most, BATCHES // max(1, len(loader)))
-        count = int(np.clip((budget - first - last) / epoch, least, most))
-        return count, first + count * float(epoch) + last
+        epochs = int(np.clip((budget - beside) / epoch, least, most))
+        return epochs, beside + epochs * epoch
 
     def fit(self, epochs: int, cbs: Sequence[Callback]) -> None:
         """Train."""

@@ -13,7 +13,7 @@ from resight.learn.embedder import Embedder
 # The last map of each of these is laid in so many cells a side; what lies behind is left out.
 _STRIDES, _FINEST = (8, 16), 10
 _MOST_NUMBERS = 8192  # of one map's cells together: a wide map is laid in fewer
-DROPOUT = 0.3
+DROPOUT = 0.5
 
 
 class PlacedBody(nn.Module):

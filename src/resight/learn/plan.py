@@ -50,6 +50,7 @@ class Plan:
         hearing: what is heard of recordings; None for photos.
         size_given: the size was asked for, not chosen.
         mirrored: photographs: half of the individuals are shown mirrored, as somebody else.
+        whitened: photographs: embeddings are whitened in part afterwards, where that is needed.
         fine_tune: a pretrained body is trained further, from small photos to the full size.
     """
 
@@ -67,6 +68,7 @@ class Plan:
     hearing: Hearing | None = None
     size_given: bool = False
     mirrored: bool = True
+    whitened: bool = True
 
     @property
     def fine_tune(self) -> bool:

@@ -27,7 +27,7 @@ from resight.learn.told import tell
 from resight.learn.views import LOOKS, Network, Views, WithMirror
 from resight.learn.virtual import glyph_augmentation
 from resight.learn.weights import licence_of
-from resight.learn.whiten import LOOKS_AT, whitened
+from resight.learn.whiten import whiten
 from resight.photos.content import content_hash
 from resight.photos.photo import Photo
 from resight.photos.sources import check_trainable, load_pixels, photos_by_individual
@@ -106,7 +106,7 @@ def train_photos(
     loss: LossName | None = None,
     individuals: int | None = None,
     mirrored: bool = True,
-    whiten: bool = True,
+    whitened: bool = True,
     networks: int = 1,
     looks: bool = False,
     valid_share: float | None = None,
@@ -147,8 +147,8 @@ def train_photos(
         mirrored: of photographs on a pretrained body, show half of the individuals mirrored, as
             somebody else, and have fingerprints see both (`WithMirror`); not for what is the same
             in a mirror, such as the outline of a fin.
-        whiten: of photographs on a pretrained body, spread fingerprints over more directions where
-            few individuals left them few (`Whitened`).
+        whitened: of photographs on a pretrained body, spread fingerprints over more directions
+            where few individuals left them few (`resight.learn.whiten`).
         networks: how many to train, one after another, and ask together (`Ensemble`).
         looks: look five times at every photo (`Views`).
         valid_share: what is held back, in [0, 0.5]; by default a fifth, and of a pretrained body's
@@ -195,7 +195,7 @@ def train_photos(
     )
     if plan.hearing is not None and looks:
         raise ResightError("looks turn photos, and recordings are not turned; leave them out")
-    plan = replace(plan, individuals=individuals, mirrored=mirrored)
+    plan = replace(plan, individuals=individuals, mirrored=mirrored, whitened=whitened)
     if plan.hearing is not None:  # a recording stands there once for each of its windows
         pixels, kept, bad = load_windows(photos, plan.hearing, progress=progress)
     else:
@@ -231,6 +231,7 @@ def train_photos(
         for number in range(networks)
     ]
     members: list[Embedder] = []
+    powers: list[float] = []
     for number, state in enumerate(states):
         if not resume:
             if not rank():
@@ -248,20 +249,22 @@ def train_photos(
             path=out.parent,
             progress=progress,
         )
+        if plan.fine_tune and plan.whitened:
+            learned = learn.dls.train.photos
+            powers.append(whiten(learn.model, learned, mirrored=plan.mirrored, seed=seed))
+            if progress and powers[-1]:
+                tell(f"few individuals, few directions: whitened by a power of {powers[-1]:.2f}")
         members.append(learn.model)
     network = put_together(members, mirror=plan.fine_tune and plan.mirrored, looks=looks)
-    tuned: dict[str, Any] = {"mirrored": plan.mirrored} if plan.fine_tune else {}
-    if plan.fine_tune and whiten:
-        some = np.random.default_rng(seed).permutation(len(train))[:LOOKS_AT]
-        found = embed(network, train.take(some).resized(network.size).pixels)
-        network, power = whitened(network, found)
-        tuned["whitened"] = round(power, 3)
-    if held and (network is not learn.model or recordings is not None):
+    if held and (network is not learn.model or any(powers) or recordings is not None):
         learn.figures = {**learn.figures, **_figures(network, valid, recordings)}
     if not held:  # measured on the training photos, they would flatter
         learn.figures = {name: v for name, v in learn.figures.items() if name == "train_loss"}
     if rank():  # process 0 writes
         return agreed(cast(Card, None))
+    tuned: dict[str, Any] = {}
+    if plan.fine_tune:
+        tuned = {"mirrored": plan.mirrored, "whitened": [round(power, 3) for power in powers]}
     card = learn.export_onnx(
         out,
         fit=plan.fit,

@@ -10,7 +10,6 @@ from torch.nn import functional as F
 
 from resight.learn.embedder import Embedder
 from resight.learn.ensemble import Ensemble
-from resight.learn.whiten import Whitened
 
 # Angle in radians and zoom of each look.
 LOOKS = ((0.0, 1.0), (0.12, 1.0), (-0.12, 1.0), (0.0, 0.93), (0.0, 1.07))
@@ -82,4 +81,4 @@ class Views(nn.Module):
 
 
 # What photos can be asked of, and what is exported.
-Network = Embedder | Ensemble | WithMirror | Views | Whitened
+Network = Embedder | Ensemble | WithMirror | Views

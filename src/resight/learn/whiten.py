@@ -1,52 +1,27 @@
-"""Whitening in part: directions that few individuals left small are made larger."""
+"""Whitening in part: directions that few individuals left small are made larger.
+
+A loss that tells the individuals of a training apart has no use for more directions than there are
+individuals, and lets the others dwindle. Somebody who was not there may differ from all others in
+just those. So when a training is through, each principal direction of its embeddings is multiplied
+by a negative power of its variance, by a last layer of the head.
+"""
 
 from __future__ import annotations
 
-from typing import Any, TypeVar, cast
-
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-# Embeddings are to spread over as many directions as so large a share of their numbers; but their
-# variances v are at most brought to √v, half of a whitening (docs/learning.md).
-AIM, MOST = 1 / 4, 0.25
-# A direction with less of the largest variance than this is not raised any more than one with it.
+from resight.learn.data import PhotoSet, at_once
+from resight.learn.embedder import Embedder
+
+# Embeddings are to spread over so many directions; but a variance v is at most brought to √v, half
+# of a whitening (docs/learning.md).
+AIM, MOST = 96.0, 0.25
+# So many looks are taken at most; and so many photos are needed for each direction that is aimed
+# at, as fewer spread over fewer, whoever they show.
+LOOKS_AT, PHOTOS_EACH = 2000, 8
+# Added to the variances, as a share of the largest: what is nearly nothing stays little.
 _FLOOR = 1e-3
-# So many photos tell how embeddings spread.
-LOOKS_AT = 2000
-
-N = TypeVar("N", bound=nn.Module)
-
-
-class Whitened(nn.Module):
-    """A network whose embeddings are spread over more directions than it gives them by itself.
-
-    A loss that tells the individuals of a training apart has no use for more directions than there
-    are individuals, and lets the others dwindle. An individual that was not there may differ from
-    all others in just those. So the embeddings are centred, each principal direction is multiplied
-    by a negative power of its variance, and they are brought to unit length again.
-
-    Args:
-        network: what gives the embeddings.
-        mean, matrix: as `whitening` gives them, (dim,) and (dim, dim).
-    """
-
-    mean: Tensor
-    matrix: Tensor
-
-    def __init__(self, network: nn.Module, mean: Tensor, matrix: Tensor) -> None:
-        super().__init__()
-        self.network = network
-        like = cast(Any, network)
-        self.name, self.dim = str(like.name), int(like.dim)
-        self.channels, self.size = int(like.channels), cast(tuple[int, int], like.size)
-        self.register_buffer("mean", mean.float())
-        self.register_buffer("matrix", matrix.float())
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """uint8 or [0, 1] floats (B, C, H, W) to float32 (B, dim) unit vectors."""
-        return F.normalize((self.network(pixels) - self.mean) @ self.matrix, dim=1)
 
 
 def effective_rank(variances: Tensor) -> float:
@@ -62,51 +37,84 @@ def effective_rank(variances: Tensor) -> float:
     return float(torch.special.entr(variances / total).sum().exp()) if total > 0 else 0.0
 
 
-def whitening(vectors: Tensor, aim: float, most: float = MOST) -> tuple[Tensor, Tensor, float]:
+def whitening(vectors: Tensor, aim: float, most: float = MOST) -> tuple[Tensor, float]:
     """How to spread vectors over so many directions, or what comes nearest to it.
 
     Args:
-        vectors: (n, D) floats, n of 2 or more.
-        aim: the effective rank that is aimed at; what has more stays as it is.
-        most: the greatest power.
+        vectors: (n, D) unit vectors.
+        aim: the effective rank that is aimed at; what has as much or more stays as it is.
+        most: the greatest power, in [0, 1/2].
 
     Returns:
-        The vectors' mean (D,); the matrix (D, D), symmetric, to multiply what is centred with; and
-        the power p: a direction of variance v is multiplied by v^−p. 0 leaves cosines as they were,
-        and then so do mean and matrix.
+        A symmetric matrix (D, D), float32, to multiply vectors with; and the power p. A direction
+        of variance v is multiplied by (v + f)^−p, f a thousandth of the largest variance, in units
+        in which the largest v + f is 1. At p = 0 the matrix is the identity.
 
     References:
         Jégou and Chum, "Negative evidences and co-occurrences in image retrieval: the benefit of
         PCA and whitening", ECCV 2012 (whole whitening, p = 1/2).
     """
     vectors = vectors.double()
+    identity = torch.eye(vectors.shape[1])
+    if len(vectors) < 2 or not vectors.isfinite().all():
+        return identity, 0.0
     variances, directions = torch.linalg.eigh(torch.cov(vectors.T))
     variances = variances.clamp(min=0)
-    raised = variances + _FLOOR * variances.max()
+    if variances.sum() < 1e-9:  # all at one point but for rounding: there is nothing to spread
+        return identity, 0.0
+    raised = variances / variances.max() + _FLOOR
 
     def rank_with(power: float) -> float:
         return effective_rank(variances * raised.pow(-2 * power))
 
-    width = vectors.shape[1]
-    if not raised.max() > 0 or rank_with(0.0) >= aim:
-        return torch.zeros(width), torch.eye(width), 0.0
+    if rank_with(0.0) >= aim:
+        return identity, 0.0
     low, high = 0.0, most
     for _ in range(20):
         power = (low + high) / 2
         low, high = (power, high) if rank_with(power) < aim else (low, power)
     scaled = directions * (raised / raised.max()).pow(-high)
-    return vectors.mean(0).float(), (scaled @ directions.T).float(), high
+    return (scaled @ directions.T).float(), high
 
 
-def whitened(network: N, vectors: Tensor) -> tuple[N | Whitened, float]:
-    """A network that spreads its embeddings well enough, and the power that it takes.
+def whiten(embedder: Embedder, photos: PhotoSet, *, mirrored: bool, seed: int = 0) -> float:
+    """Give a trained embedder a last layer that spreads its embeddings; in place.
+
+    Nothing is done where they spread well enough. Embeddings are multiplied before they are brought
+    to unit length, which makes no difference: a matrix does not change for a vector's length.
 
     Args:
-        network: what looks at photos.
-        vectors: (n, dim), its embeddings of photos that it was trained on.
+        embedder: trained.
+        photos: that it was trained on, of its size; where there are many, some of them are drawn.
+        mirrored: whether it was trained on, and will see, their mirror images as well.
+        seed: of the draw.
 
     Returns:
-        A `Whitened`, or the network itself where nothing is needed (power 0).
+        The power; 0 where nothing was done.
     """
-    mean, matrix, power = whitening(vectors, AIM * vectors.shape[1])
-    return (Whitened(network, mean, matrix) if power else network), power
+    generator = torch.Generator().manual_seed(seed)
+    looks = 1 + mirrored
+    most = whitening_looks(len(photos), mirrored) // looks
+    some = torch.randperm(len(photos), generator=generator)[:most].sort().values
+    device = embedder.mean.device
+    training = embedder.training
+    embedder.eval()
+    vectors = []
+    half = torch.autocast(device.type, torch.bfloat16, enabled=embedder.half_precision)
+    with torch.no_grad(), half:
+        for part in some.split(at_once(photos.size)):
+            pixels = photos.pixels[part].to(device)
+            vectors += [embedder(look).cpu() for look in (pixels, pixels.flip(3))[:looks]]
+    embedder.train(training)
+    matrix, power = whitening(torch.cat(vectors), min(AIM, len(some) / PHOTOS_EACH))
+    if power:
+        last = nn.Linear(embedder.dim, embedder.dim, bias=False)
+        last.weight.data.copy_(matrix)
+        embedder.head = nn.Sequential(*embedder.head.children(), last.to(device))
+    return power
+
+
+def whitening_looks(photos: int, mirrored: bool) -> int:
+    """How often it looks, at all photos together."""
+    looks = 1 + mirrored
+    return looks * min(photos, LOOKS_AT // looks)
