@@ -15,11 +15,13 @@ from PIL import Image
 
 from learning import made_up_photos, one_thread, write_photos  # noqa: F401
 from resight.errors import ResightError
+from resight.evaluate.metrics import retrieval
 from resight.fingerprint import Fingerprinter, load_model
 from resight.learn import PhotoSet, ReidLearner, TripletLoss
 from resight.learn.plan import hold_back
 from resight.learn.resume import Resume
 from resight.learn.train import train_digits, train_folder
+from resight.learn.whiten import Whitened
 from resight.photos.digits import embedded_digits
 
 # A training of the same folder in another process, which kills itself after its second epoch.
@@ -112,9 +114,20 @@ def test_digits_are_trained_by_their_recipe(capfd: pytest.CaptureFixture[str]) -
     told = capfd.readouterr().err.splitlines()
     assert len(told) == learn.n_epoch
     assert all("train loss" in line and "R@1" in line and "s left" in line for line in told)
+    assert isinstance(learn.model.head[-1], Whitened)
+    found = retrieval(learn.embed(valid.pixels).numpy(), valid.labels.numpy(), resamples=0)
+    assert learn.figures["R@1"] == found.rank_1.value  # of what it is in the end
     plain = train_digits(
-        train, valid, steps=1, photos=8, augment=[], loss=TripletLoss(), progress=False
+        train,
+        valid,
+        steps=1,
+        photos=8,
+        augment=[],
+        loss=TripletLoss(),
+        whitened=False,
+        progress=False,
     )
+    assert not isinstance(plain.model.head[-1], Whitened)
     assert int(plain.dls.train.one_batch()[1].max()) < 10
     assert capfd.readouterr().err == ""
 

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from learning import made_up_photos
 from resight.fingerprint import Fingerprinter
 from resight.learn import whiten as room
-from resight.learn.data import PhotoSet
+from resight.learn.data import PhotoLoader, PhotoSet
 from resight.learn.embedder import Embedder, create_embedder
 from resight.learn.export import export_model
 from resight.learn.views import WithMirror
@@ -168,74 +168,80 @@ def test_individuals_that_differ_in_what_training_left_small_are_told_apart():
 
 
 class OnlyHead(Embedder):
-    """Embeddings that are photos of one pixel each, so that what is asked of them is known."""
+    """Its embeddings are photos of 3 × 1 × 8 pixels themselves, so that they are known."""
 
-    def __init__(self, width: int = WIDTH) -> None:
-        super().__init__(nn.Flatten(), width, name="none", channels=3, size=(1, 8), dim=width)
+    def __init__(self) -> None:
+        super().__init__(nn.Flatten(), WIDTH, name="none", channels=3, size=(1, 8), dim=WIDTH)
         self.head = nn.Sequential(nn.Identity())
+        self.looks = 0
 
     def features(self, pixels: torch.Tensor) -> torch.Tensor:
-        return (pixels.float() - 128).flatten(1)
+        self.looks += len(pixels)
+        scaled = pixels / 255 if pixels.dtype == torch.uint8 else pixels
+        return (scaled - 0.4).flatten(1)
 
 
-def one_row(count: int, seed: int = 0) -> PhotoSet:
-    """Photos of 3 × 1 × 8 pixels, whose numbers vary less and less."""
+def mirror(pixels, labels, generator):
+    return pixels.flip(3), labels
+
+
+def batches_of(count: int, seed: int = 0) -> PhotoLoader:
+    """Photos whose numbers vary less and less, mirrored in training, a dozen at a time."""
     generator = torch.Generator().manual_seed(seed)
-    pixels = 128 + 30 * torch.randn(count, 3, 1, 8, generator=generator) * falling(0.7).view(
-        3, 1, 8
+    noise = torch.randn(count, 3, 1, 8, generator=generator) * falling(0.7).view(3, 1, 8)
+    pixels = (128 + 30 * noise).round().clamp(0, 255).byte().numpy()
+    photos = PhotoSet.of(pixels, [str(i % 4) for i in range(count)])
+    return PhotoLoader(
+        photos, [list(range(i, i + 12)) for i in range(0, count, 12)], augment=[mirror]
     )
-    pixels = pixels.round().clamp(0, 255).byte().numpy()
-    return PhotoSet.of(pixels, [str(i % 4) for i in range(count)])
 
 
-@pytest.mark.parametrize("mirrored", [False, True])
-def test_an_embedder_gets_a_layer_that_spreads_its_embeddings(mirrored, monkeypatch):
-    monkeypatch.setattr(room, "AIM", 12.0)
-    embedder, photos = OnlyHead(), one_row(400)
-    looks = [photos.pixels, photos.pixels.flip(3)] if mirrored else [photos.pixels]
-    before = torch.cat([embedder(look) for look in looks])
+def test_an_embedder_gets_a_layer_that_spreads_its_embeddings(monkeypatch):
+    monkeypatch.setattr(room, "AIM", 0.5)
+    embedder, loader = OnlyHead(), batches_of(480)
+    plain = loader.photos.pixels
+    before = torch.cat([embedder(plain), embedder(plain.flip(3))])
     matrix, expected = whitening(before, 12)
-    power = whiten(embedder.train(), photos, mirrored=mirrored)
+    power = whiten(embedder.train(), loader)
     assert power == pytest.approx(expected, abs=1e-4)
     assert power > 0
     assert embedder.training
-    after = torch.cat([embedder(look) for look in looks])
-    torch.testing.assert_close(after, F.normalize(before @ matrix, dim=1), atol=1e-4, rtol=0)
+    assert loader.epoch == 0
+    after = torch.cat([embedder(plain), embedder(plain.flip(3))])
+    spread = F.normalize((before - before.mean(0)) @ matrix, dim=1)
+    torch.testing.assert_close(after, spread, atol=1e-4, rtol=0)
     assert rank_of(after) > rank_of(before) + 1
 
 
-def test_only_what_needs_it_is_whitened(monkeypatch):
-    embedder, photos = OnlyHead(), one_row(400)
-    before = embedder(photos.pixels)
-    for aim, each in ((5.0, 8), (12.0, 100)):  # spread enough; too few photos to aim at more
-        monkeypatch.setattr(room, "AIM", aim)
-        monkeypatch.setattr(room, "PHOTOS_EACH", each)
-        assert whiten(embedder, photos, mirrored=True) == 0
-        assert torch.equal(embedder(photos.pixels), before)
+@pytest.mark.parametrize(("aim", "each"), [(0.1, 8), (0.5, 200)])
+def test_only_what_needs_it_is_whitened(aim, each, monkeypatch):
+    """Neither what is spread enough, nor where too few photos were seen to aim at more."""
+    monkeypatch.setattr(room, "AIM", aim)
+    monkeypatch.setattr(room, "PHOTOS_EACH", each)
+    embedder, loader = OnlyHead(), batches_of(480)
+    before = embedder(loader.photos.pixels)
+    assert whiten(embedder, loader) == 0
+    assert torch.equal(embedder(loader.photos.pixels), before)
 
 
-@pytest.mark.parametrize(
-    ("photos", "mirrored", "looks"), [(30, 0, 30), (30, 1, 60), (900, 1, 1000)]
-)
-def test_so_many_looks_at_most(photos, mirrored, looks, monkeypatch):
-    monkeypatch.setattr(room, "LOOKS_AT", 1000)
-    assert whitening_looks(photos, bool(mirrored)) == looks
-    seen = []
-    embedder, some = OnlyHead(), one_row(photos)
-    monkeypatch.setattr(
-        embedder, "features", lambda x: seen.append(len(x)) or (x.float() - 128).flatten(1)
-    )
-    whiten(embedder, some, mirrored=bool(mirrored))
-    assert sum(seen) == looks
+@pytest.mark.parametrize(("photos", "looks"), [(36, 72), (1200, 200)])
+def test_so_many_looks_at_most(photos, looks, monkeypatch):
+    monkeypatch.setattr(room, "LOOKS", 100)
+    assert whitening_looks(photos) == looks
+    embedder = OnlyHead()
+    whiten(embedder, batches_of(photos))
+    assert embedder.looks == looks
 
 
 def test_a_whitened_network_is_exported_whole(monkeypatch, tmp_path: Path):
-    monkeypatch.setattr(room, "AIM", 100.0)
+    monkeypatch.setattr(room, "AIM", 1.0)
+    monkeypatch.setattr(room, "PHOTOS_EACH", 1)
     torch.manual_seed(0)
     embedder = create_embedder("small", dim=16, channels=3, size=(32, 32))
     photos = made_up_photos(8, 20, size=(32, 32), channels=3)
     before = embedder.eval()(photos.pixels)
-    assert whiten(embedder, photos, mirrored=True) == MOST
+    loader = PhotoLoader(photos, [list(range(80))])
+    assert whiten(embedder, loader) == MOST
     network = WithMirror(embedder).eval()
     with torch.no_grad():
         out = network(photos.pixels)

@@ -93,8 +93,8 @@ def train(
         bool,
         typer.Option(
             "--whitened/--not-whitened",
-            help="Photographs on a pretrained body: spread fingerprints over more directions where "
-            "there are few individuals to learn from, so that others are told apart better.",
+            help="Drawings, and photographs on a pretrained body: spread fingerprints over more "
+            "directions where few individuals taught few, so that others are told apart better.",
         ),
     ] = True,
     networks: Annotated[

@@ -218,16 +218,16 @@ class FineTuning:
         whatever the budget.
         """
         loader, held = self.learn.dls.train, len(self.learn.dls.valid.photos)
-        photos, mirrored = len(loader.photos), self.plan.mirrored
+        photos = len(loader.photos)
         each = [max(everybody(self._seconds_a_batch(size))) for size in self.sizes]
         # Looking is a third of learning: forward only.
         looking = [seconds / 3 / self.batch for seconds in each]
         epoch = len(loader) * float(np.mean(each)) + held * float(np.mean(looking))
         # Before and after, each process looks at all photos by itself, not at its share.
         first = looks_at(photos) * looking[0] if self.placed else 0.0
-        last = whitening_looks(photos, mirrored) * looking[-1] if self.plan.whitened else 0.0
+        last = whitening_looks(photos) * looking[-1] if self.plan.whitened else 0.0
         beside = (first + last) * count()
-        least, most = EPOCHS_MIRRORED if mirrored else EPOCHS
+        least, most = EPOCHS_MIRRORED if self.plan.mirrored else EPOCHS
         most = max(most, BATCHES // max(1, len(loader)))
         epochs = int(np.clip((budget - beside) / epoch, least, most))
         return epochs, beside + epochs * epoch

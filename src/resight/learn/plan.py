@@ -50,7 +50,8 @@ class Plan:
         hearing: what is heard of recordings; None for photos.
         size_given: the size was asked for, not chosen.
         mirrored: photographs: half of the individuals are shown mirrored, as somebody else.
-        whitened: photographs: embeddings are whitened in part afterwards, where that is needed.
+        whitened: drawings and photographs: embeddings are spread over more directions afterwards,
+            where that is needed (`resight.learn.whiten`).
         fine_tune: a pretrained body is trained further, from small photos to the full size.
     """
 

@@ -44,6 +44,7 @@ def train_digits(
     steps: int = STEPS,
     loss: Loss | None = None,
     seed: int = 0,
+    whitened: bool = True,
     progress: bool = True,
     cbs: Sequence[Callback] = (),
     **options: Any,
@@ -56,6 +57,7 @@ def train_digits(
             proportional to it.
         loss: default: `SupConLoss`, which held better for unseen glyphs than triplets did.
         seed: of everything.
+        whitened: spread embeddings over more directions afterwards (`resight.learn.whiten`).
         progress: a line an epoch on standard error, with R@1 and the time left.
         cbs: fastai callbacks.
         options: for `reid_learner`.
@@ -75,6 +77,8 @@ def train_digits(
         **settings,
     )
     fit_epochs(learn, max(1, round(steps / len(learn.dls.train))), RATE, progress, cbs)
+    if whitened and whiten(learn.model, learn.dls.train):
+        learn.figures = {**learn.figures, **_figures(learn.model, learn.dls.valid.photos, None)}
     return learn
 
 
@@ -147,8 +151,8 @@ def train_photos(
         mirrored: of photographs on a pretrained body, show half of the individuals mirrored, as
             somebody else, and have fingerprints see both (`WithMirror`); not for what is the same
             in a mirror, such as the outline of a fin.
-        whitened: of photographs on a pretrained body, spread fingerprints over more directions
-            where few individuals left them few (`resight.learn.whiten`).
+        whitened: of drawings, and of photographs on a pretrained body, spread fingerprints over
+            more directions where few individuals left them few (`resight.learn.whiten`).
         networks: how many to train, one after another, and ask together (`Ensemble`).
         looks: look five times at every photo (`Views`).
         valid_share: what is held back, in [0, 0.5]; by default a fifth, and of a pretrained body's
@@ -249,9 +253,8 @@ def train_photos(
             path=out.parent,
             progress=progress,
         )
-        if plan.fine_tune and plan.whitened:
-            learned = learn.dls.train.photos
-            powers.append(whiten(learn.model, learned, mirrored=plan.mirrored, seed=seed))
+        if plan.whitened and (plan.fine_tune or plan.kind == "drawings"):
+            powers.append(whiten(learn.model, learn.dls.train))
             if progress and powers[-1]:
                 tell(f"few individuals, few directions: whitened by a power of {powers[-1]:.2f}")
         members.append(learn.model)
@@ -262,9 +265,9 @@ def train_photos(
         learn.figures = {name: v for name, v in learn.figures.items() if name == "train_loss"}
     if rank():  # process 0 writes
         return agreed(cast(Card, None))
-    tuned: dict[str, Any] = {}
-    if plan.fine_tune:
-        tuned = {"mirrored": plan.mirrored, "whitened": [round(power, 3) for power in powers]}
+    more: dict[str, Any] = {"mirrored": plan.mirrored} if plan.fine_tune else {}
+    if powers:
+        more["whitened"] = [round(power, 3) for power in powers]
     card = learn.export_onnx(
         out,
         fit=plan.fit,
@@ -278,7 +281,7 @@ def train_photos(
         seed=seed,
         sound=None if plan.hearing is None else plan.hearing.entry(),
         photos=len({kept[i] for i in used.tolist()}),
-        **tuned,
+        **more,
         held_back=len(set(kept)) - len({kept[i] for i in used.tolist()}),
         # So that a catalogue knows which of its photos the model finds too easily.
         photos_seen=sorted(

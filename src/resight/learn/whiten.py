@@ -2,26 +2,51 @@
 
 A loss that tells the individuals of a training apart has no use for more directions than there are
 individuals, and lets the others dwindle. Somebody who was not there may differ from all others in
-just those. So when a training is through, each principal direction of its embeddings is multiplied
-by a negative power of its variance, by a last layer of the head.
+just those. So when a training is through, its embeddings are centred, and each of their principal
+directions is multiplied by a negative power of its variance, by a last layer of the head.
 """
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from resight.learn.data import PhotoSet, at_once
+from resight.learn.data import PhotoLoader, at_once
 from resight.learn.embedder import Embedder
 
-# Embeddings are to spread over so many directions; but a variance v is at most brought to √v, half
-# of a whitening (docs/learning.md).
-AIM, MOST = 96.0, 0.25
-# So many looks are taken at most; and so many photos are needed for each direction that is aimed
-# at, as fewer spread over fewer, whoever they show.
-LOOKS_AT, PHOTOS_EACH = 2000, 8
+# Embeddings are to spread over as many directions as so large a share of their numbers; but a
+# variance v is at most brought to √v, half of a whitening (docs/learning.md).
+AIM, MOST = 3 / 8, 0.25
+# Looks at photos as they are, and again at what training shows. So many photos are needed for each
+# direction that is aimed at, as fewer spread over fewer, whoever they show.
+LOOKS, PHOTOS_EACH = 1000, 8
 # Added to the variances, as a share of the largest: what is nearly nothing stays little.
 _FLOOR = 1e-3
+
+
+class Whitened(nn.Module):
+    """The last layer of a head: embeddings brought to unit length, centred and spread.
+
+    Args:
+        mean: (D,), of embeddings of unit length.
+        matrix: (D, D), as `whitening` gives it.
+    """
+
+    mean: Tensor
+    matrix: Tensor
+
+    def __init__(self, mean: Tensor, matrix: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("matrix", matrix)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Embeddings (B, D) of any length to such."""
+        return (F.normalize(x.float(), dim=1) - self.mean) @ self.matrix
 
 
 def effective_rank(variances: Tensor) -> float:
@@ -77,44 +102,51 @@ def whitening(vectors: Tensor, aim: float, most: float = MOST) -> tuple[Tensor, 
     return (scaled @ directions.T).float(), high
 
 
-def whiten(embedder: Embedder, photos: PhotoSet, *, mirrored: bool, seed: int = 0) -> float:
+def whiten(embedder: Embedder, loader: PhotoLoader) -> float:
     """Give a trained embedder a last layer that spreads its embeddings; in place.
 
-    Nothing is done where they spread well enough. Embeddings are multiplied before they are brought
-    to unit length, which makes no difference: a matrix does not change for a vector's length.
+    It looks at some photos as they are, and at as many as training shows them: augmented, and with
+    whoever is made of them.
 
     Args:
         embedder: trained.
-        photos: that it was trained on, of its size; where there are many, some of them are drawn.
-        mirrored: whether it was trained on, and will see, their mirror images as well.
-        seed: of the draw.
+        loader: the training's batches.
 
     Returns:
-        The power; 0 where nothing was done.
+        The power; 0 where the embeddings spread well enough, and nothing was done.
     """
-    generator = torch.Generator().manual_seed(seed)
-    looks = 1 + mirrored
-    most = whitening_looks(len(photos), mirrored) // looks
-    some = torch.randperm(len(photos), generator=generator)[:most].sort().values
-    device = embedder.mean.device
+    photos, device = loader.photos, embedder.mean.device
+    generator = torch.Generator().manual_seed(loader.seed)
+    some = torch.randperm(len(photos), generator=generator)[:LOOKS].sort().values
     training = embedder.training
     embedder.eval()
     vectors = []
     half = torch.autocast(device.type, torch.bfloat16, enabled=embedder.half_precision)
     with torch.no_grad(), half:
         for part in some.split(at_once(photos.size)):
-            pixels = photos.pixels[part].to(device)
-            vectors += [embedder(look).cpu() for look in (pixels, pixels.flip(3))[:looks]]
+            vectors.append(embedder(photos.pixels[part].to(device)).cpu())
+        for pixels in _as_shown(loader, len(some)):
+            vectors.append(embedder(pixels.to(device)).cpu())
     embedder.train(training)
-    matrix, power = whitening(torch.cat(vectors), min(AIM, len(some) / PHOTOS_EACH))
+    seen = torch.cat(vectors)
+    matrix, power = whitening(seen, min(AIM * embedder.dim, len(some) / PHOTOS_EACH))
     if power:
-        last = nn.Linear(embedder.dim, embedder.dim, bias=False)
-        last.weight.data.copy_(matrix)
-        embedder.head = nn.Sequential(*embedder.head.children(), last.to(device))
+        last = Whitened(seen.mean(0), matrix).to(device)
+        embedder.head = nn.Sequential(*embedder.head.children(), last)
     return power
 
 
-def whitening_looks(photos: int, mirrored: bool) -> int:
-    """How often it looks, at all photos together."""
-    looks = 1 + mirrored
-    return looks * min(photos, LOOKS_AT // looks)
+def whitening_looks(photos: int) -> int:
+    """How often `whiten` looks at so many photos, at all of them together."""
+    return 2 * min(photos, LOOKS)
+
+
+def _as_shown(loader: PhotoLoader, count: int) -> Iterator[Tensor]:
+    """So many photos as training shows them, or an epoch of them; the loader stays as it is."""
+    again = copy.copy(loader)
+    again.epoch, again.share, again.shrunk_to = 0, None, None
+    for pixels, _ in again:
+        yield pixels[:count]
+        count -= len(pixels)
+        if count <= 0:
+            return
