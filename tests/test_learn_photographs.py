@@ -17,7 +17,7 @@ from command_line import resight
 from learning import PLAN, made_up_photos, one_thread, small_learner, write_photos  # noqa: F401
 from resight.errors import ResightError
 from resight.fingerprint import Fingerprinter
-from resight.learn import photographs, whiten
+from resight.learn import photographs, whitening
 from resight.learn.allocator import keep_freed_memory
 from resight.learn.arcface import ArcFaceLoss
 from resight.learn.augment import Warp
@@ -30,7 +30,7 @@ from resight.learn.sizes import GrowingSize, growing_sizes, takes
 from resight.learn.train import train_folder
 from resight.learn.views import WithMirror
 from resight.learn.virtual import Mirrored
-from resight.learn.whiten import MOST, Whitened
+from resight.learn.whitening import MOST, Whitened
 
 
 def test_freed_memory_can_be_kept_here_or_it_is_said() -> None:
@@ -331,7 +331,7 @@ def test_what_is_written_is_whitened_unless_it_was_not_wished(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(photographs, "fold_batchnorm", lambda *_: 0)  # takes seconds, says nothing
-    monkeypatch.setattr(whiten, "PHOTOS_EACH", 0.1)  # as if there were enough of them
+    monkeypatch.setattr(whitening, "PHOTOS_EACH", 0.1)  # as if there were enough of them
     told: dict[str, Any] = {}
     monkeypatch.setattr(ReidLearner, "export_onnx", lambda *_, **what: told.update(what))
     train_folder(herd, tmp_path / "m.onnx", epochs=1, size=64, whitened=wish, progress=False)

@@ -21,7 +21,7 @@ from resight.learn import PhotoSet, ReidLearner, TripletLoss
 from resight.learn.plan import hold_back
 from resight.learn.resume import Resume
 from resight.learn.train import train_digits, train_folder
-from resight.learn.whiten import Whitened
+from resight.learn.whitening import Whitened
 from resight.photos.digits import embedded_digits
 
 # A training of the same folder in another process, which kills itself after its second epoch.

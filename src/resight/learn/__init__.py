@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from resight.learn.sampler import PKSampler
     from resight.learn.views import Views, WithMirror
     from resight.learn.virtual import VirtualIndividuals, distinct_turns, glyph_augmentation
+    from resight.learn.whitening import whiten
 
 _HOME = {
     "CollapseGuard": "guards",
@@ -49,6 +50,7 @@ _HOME = {
     "export_model": "export",
     "glyph_augmentation": "virtual",
     "reid_learner": "learner",
+    "whiten": "whitening",
     "with_miner": "learner",
 }
 
@@ -77,6 +79,7 @@ __all__ = [
     "export_model",
     "glyph_augmentation",
     "reid_learner",
+    "whiten",
     "with_miner",
 ]
 

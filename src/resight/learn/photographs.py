@@ -32,7 +32,7 @@ from resight.learn.ranks import count, rank
 from resight.learn.sizes import GrowingSize, growing_sizes, takes
 from resight.learn.together import averaged, everybody, wait
 from resight.learn.virtual import Mirrored
-from resight.learn.whiten import whitening_looks
+from resight.learn.whitening import whitening_looks
 
 # The learning rate of the body as a share of its weights' size, and those of the head and of the
 # loss' centres, as measured (docs/learning.md).

@@ -51,7 +51,7 @@ class Plan:
         size_given: the size was asked for, not chosen.
         mirrored: photographs: half of the individuals are shown mirrored, as somebody else.
         whitened: drawings and photographs: embeddings are spread over more directions afterwards,
-            where that is needed (`resight.learn.whiten`).
+            where that is needed (`resight.learn.whitening`).
         fine_tune: a pretrained body is trained further, from small photos to the full size.
     """
 

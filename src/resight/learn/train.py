@@ -27,7 +27,7 @@ from resight.learn.told import tell
 from resight.learn.views import LOOKS, Network, Views, WithMirror
 from resight.learn.virtual import glyph_augmentation
 from resight.learn.weights import licence_of
-from resight.learn.whiten import whiten
+from resight.learn.whitening import whiten
 from resight.photos.content import content_hash
 from resight.photos.photo import Photo
 from resight.photos.sources import check_trainable, load_pixels, photos_by_individual
@@ -57,7 +57,7 @@ def train_digits(
             proportional to it.
         loss: default: `SupConLoss`, which held better for unseen glyphs than triplets did.
         seed: of everything.
-        whitened: spread embeddings over more directions afterwards (`resight.learn.whiten`).
+        whitened: spread embeddings over more directions afterwards (`resight.learn.whitening`).
         progress: a line an epoch on standard error, with R@1 and the time left.
         cbs: fastai callbacks.
         options: for `reid_learner`.
@@ -152,7 +152,7 @@ def train_photos(
             somebody else, and have fingerprints see both (`WithMirror`); not for what is the same
             in a mirror, such as the outline of a fin.
         whitened: of drawings, and of photographs on a pretrained body, spread fingerprints over
-            more directions where few individuals left them few (`resight.learn.whiten`).
+            more directions where few individuals left them few (`resight.learn.whitening`).
         networks: how many to train, one after another, and ask together (`Ensemble`).
         looks: look five times at every photo (`Views`).
         valid_share: what is held back, in [0, 0.5]; by default a fifth, and of a pretrained body's

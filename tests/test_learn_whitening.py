@@ -13,12 +13,12 @@ from torch.nn import functional as F
 
 from learning import made_up_photos
 from resight.fingerprint import Fingerprinter
-from resight.learn import whiten as room
+from resight.learn import whitening as room
 from resight.learn.data import PhotoLoader, PhotoSet
 from resight.learn.embedder import Embedder, create_embedder
 from resight.learn.export import export_model
 from resight.learn.views import WithMirror
-from resight.learn.whiten import MOST, effective_rank, whiten, whitening, whitening_looks
+from resight.learn.whitening import MOST, effective_rank, whiten, whitening_looks, whitening_matrix
 
 WIDTH = 24
 
@@ -62,7 +62,7 @@ def test_effective_rank_lies_between_one_and_all_and_knows_no_unit(variances, un
 
 def test_vectors_spread_over_as_many_directions_as_was_aimed_at():
     vectors = drawn(falling(0.8))
-    matrix, power = whitening(vectors, 16)
+    matrix, power = whitening_matrix(vectors, 16)
     spread = vectors @ matrix
     assert rank_of(vectors) < 13
     assert 0 < power < MOST
@@ -73,7 +73,7 @@ def test_vectors_spread_over_as_many_directions_as_was_aimed_at():
 
 
 def test_what_is_spread_enough_stays_as_it_is():
-    matrix, power = whitening(drawn(torch.ones(WIDTH)), WIDTH - 1)
+    matrix, power = whitening_matrix(drawn(torch.ones(WIDTH)), WIDTH - 1)
     assert power == 0
     torch.testing.assert_close(matrix, torch.eye(WIDTH))
 
@@ -81,7 +81,7 @@ def test_what_is_spread_enough_stays_as_it_is():
 def test_a_little_less_than_enough_changes_little():
     """There is no jump at the aim."""
     vectors = drawn(falling(0.8))
-    matrix, power = whitening(vectors, rank_of(vectors) + 1e-3)
+    matrix, power = whitening_matrix(vectors, rank_of(vectors) + 1e-3)
     assert 0 < power < 1e-3
     torch.testing.assert_close(cosines(vectors @ matrix), cosines(vectors), atol=1e-2, rtol=0)
 
@@ -97,14 +97,14 @@ def test_a_little_less_than_enough_changes_little():
     ],
 )
 def test_what_says_nothing_is_left_as_it_is(vectors):
-    matrix, power = whitening(vectors, 4)
+    matrix, power = whitening_matrix(vectors, 4)
     assert power == 0
     assert torch.equal(matrix, torch.eye(4))
 
 
 def test_no_more_than_half_of_a_whitening():
     vectors = drawn(falling())
-    matrix, power = whitening(vectors, WIDTH)
+    matrix, power = whitening_matrix(vectors, WIDTH)
     assert power == MOST
     floor = 1e-3 * falling().max()
     expected = falling() * (falling() + floor).rsqrt()
@@ -116,7 +116,7 @@ def test_a_whole_whitening_is_that_of_scikit_learn(monkeypatch):
     monkeypatch.setattr(room, "_FLOOR", 0.0)
     turn = torch.linalg.qr(torch.randn(WIDTH, WIDTH, generator=torch.Generator().manual_seed(1))).Q
     vectors = drawn(falling(0.8)) @ turn
-    matrix, power = whitening(vectors, WIDTH + 1, most=0.5)
+    matrix, power = whitening_matrix(vectors, WIDTH + 1, most=0.5)
     assert power == 0.5
     theirs = PCA(whiten=True).fit_transform(vectors.double().numpy())
     torch.testing.assert_close(
@@ -131,7 +131,9 @@ def test_the_directions_that_vectors_came_in_make_no_difference(seed, count):
     generator = torch.Generator().manual_seed(seed)
     vectors = torch.randn(count, WIDTH, generator=generator) * falling(0.7).sqrt()
     turn = torch.linalg.qr(torch.randn(WIDTH, WIDTH, generator=generator)).Q
-    (matrix, power), (other, again) = (whitening(some, 10) for some in (vectors, vectors @ turn))
+    (matrix, power), (other, again) = (
+        whitening_matrix(some, 10) for some in (vectors, vectors @ turn)
+    )
     assert again == pytest.approx(power, abs=1e-3)
     torch.testing.assert_close(
         cosines(vectors @ matrix), cosines(vectors @ turn @ other), atol=1e-2, rtol=0
@@ -160,7 +162,7 @@ def test_individuals_that_differ_in_what_training_left_small_are_told_apart():
         right = who[cosines(vectors).fill_diagonal_(-1).argmax(1)] == who
         return [float(some.double().mean()) for some in right.split(600)]
 
-    matrix, _ = whitening(trained, WIDTH)
+    matrix, _ = whitening_matrix(trained, WIDTH)
     everybody = torch.cat([new, trained])
     (plain, before), (spread, after) = found(everybody), found(everybody @ matrix)
     assert spread > plain + 0.2
@@ -201,7 +203,7 @@ def test_an_embedder_gets_a_layer_that_spreads_its_embeddings(monkeypatch):
     embedder, loader = OnlyHead(), batches_of(480)
     plain = loader.photos.pixels
     before = torch.cat([embedder(plain), embedder(plain.flip(3))])
-    matrix, expected = whitening(before, 12)
+    matrix, expected = whitening_matrix(before, 12)
     power = whiten(embedder.train(), loader)
     assert power == pytest.approx(expected, abs=1e-4)
     assert power > 0

@@ -33,7 +33,7 @@ class Whitened(nn.Module):
 
     Args:
         mean: (D,), of embeddings of unit length.
-        matrix: (D, D), as `whitening` gives it.
+        matrix: (D, D), as `whitening_matrix` gives it.
     """
 
     mean: Tensor
@@ -62,7 +62,7 @@ def effective_rank(variances: Tensor) -> float:
     return float(torch.special.entr(variances / total).sum().exp()) if total > 0 else 0.0
 
 
-def whitening(vectors: Tensor, aim: float, most: float = MOST) -> tuple[Tensor, float]:
+def whitening_matrix(vectors: Tensor, aim: float, most: float = MOST) -> tuple[Tensor, float]:
     """How to spread vectors over so many directions, or what comes nearest to it.
 
     Args:
@@ -114,6 +114,11 @@ def whiten(embedder: Embedder, loader: PhotoLoader) -> float:
 
     Returns:
         The power; 0 where the embeddings spread well enough, and nothing was done.
+
+    Example:
+        >>> learn.fit_one_cycle(5, 3e-3)
+        >>> whiten(learn.model, learn.dls.train)
+        >>> learn.export_onnx("digits.onnx")
     """
     photos, device = loader.photos, embedder.mean.device
     generator = torch.Generator().manual_seed(loader.seed)
@@ -129,7 +134,7 @@ def whiten(embedder: Embedder, loader: PhotoLoader) -> float:
             vectors.append(embedder(pixels.to(device)).cpu())
     embedder.train(training)
     seen = torch.cat(vectors)
-    matrix, power = whitening(seen, min(AIM * embedder.dim, len(some) / PHOTOS_EACH))
+    matrix, power = whitening_matrix(seen, min(AIM * embedder.dim, len(some) / PHOTOS_EACH))
     if power:
         last = Whitened(seen.mean(0), matrix).to(device)
         embedder.head = nn.Sequential(*embedder.head.children(), last)
