@@ -12,10 +12,10 @@ and of ten further cows, are not looked at.
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from looking_closely import vectors_of
 from numpy.typing import NDArray
 from photo_sets import PHOTO_SETS, TRAINING, PhotoData
 
@@ -23,6 +23,7 @@ from resight.evaluate.metrics import Figure, mean_figures
 from resight.evaluate.open_set import open_set_figures
 from resight.evaluate.protocols import nearest_photos
 from resight.evaluate.ranking import rank_matches
+from resight.fingerprint import Fingerprinter
 
 Floats = NDArray[np.float32]
 Positions = NDArray[np.int64]
@@ -74,12 +75,20 @@ def main() -> None:
     data = PHOTO_SETS["holstein"]()
     if data is None:
         parser.error("the cows' photos are not here (set RESIGHT_DATA)")
-    to_3_april, watch, apart = data.at(*TRAINING), data.at("watch"), data.at("apart")
+    at = data.at(*TRAINING)
+    data = replace(
+        data,
+        paths=[data.paths[i] for i in at],
+        labels=data.labels[at],
+        part=data.part[at],
+        days=[data.days[i] for i in at],
+    )
+    to_3_april, watch, apart = np.arange(len(at)), data.at("watch"), data.at("apart")
     twelve = np.unique(data.labels[apart])
     new, new_watched = (np.isin(data.labels[at], twelve) for at in (to_3_april, watch))
     print("| model | asked | R@1 | mAP |\n|---|---|---|---|")
     for model in options.models:
-        vectors, _ = vectors_of(data, model)
+        vectors = Fingerprinter(model)(data.paths).vectors
         for words, asked in (
             ("trained on, later days", watch[~new_watched]),
             ("the twelve, later days", watch[new_watched]),

@@ -90,7 +90,7 @@ def test_a_little_less_than_enough_changes_little():
     "vectors",
     [
         torch.ones(5, 4),
-        F.normalize(torch.ones(5, 4) + 1e-6 * torch.randn(5, 4), dim=1),  # but for rounding
+        F.normalize(1 + 1e-6 * drawn(torch.ones(4), 5), dim=1),  # but for rounding
         torch.zeros(5, 4),
         torch.full((5, 4), torch.nan),
         torch.ones(1, 4),

@@ -199,6 +199,7 @@ def train_photos(
     )
     if plan.hearing is not None and looks:
         raise ResightError("looks turn photos, and recordings are not turned; leave them out")
+    whitened = whitened and (plan.fine_tune or plan.kind == "drawings")
     plan = replace(plan, individuals=individuals, mirrored=mirrored, whitened=whitened)
     if plan.hearing is not None:  # a recording stands there once for each of its windows
         pixels, kept, bad = load_windows(photos, plan.hearing, progress=progress)
@@ -253,7 +254,7 @@ def train_photos(
             path=out.parent,
             progress=progress,
         )
-        if plan.whitened and (plan.fine_tune or plan.kind == "drawings"):
+        if plan.whitened:
             powers.append(whiten(learn.model, learn.dls.train))
             if progress and powers[-1]:
                 tell(f"few individuals, few directions: whitened by a power of {powers[-1]:.2f}")
