@@ -88,6 +88,17 @@ def test_the_same_twice_and_another_seed(five) -> None:
     assert not np.array_equal(fitted.positions, Map.fit(vectors, seed=1).positions)
 
 
+def test_whoever_is_like_one_photo_alone_lies_on_it() -> None:
+    """As the stars of the tutorial do: one of them is enrolled beside heaps of digits."""
+    vectors, _ = crowd(6, 30)
+    vectors = vectors[:-29]  # of the last individual one photo
+    fitted = Map.fit(vectors)
+    near = vectors[-1:] + 0.3 * (crowd(6, 30)[0][-29:] - vectors[-1:])
+    away = np.linalg.norm(fitted.place(near) - fitted.positions[-1], axis=1)
+    others = np.linalg.norm(fitted.positions[:-1] - fitted.positions[-1], axis=1)
+    assert (away < others.min()).all()
+
+
 def test_length_does_not_matter_only_direction(five) -> None:
     fitted, vectors, _ = five
     assert np.allclose(fitted.place(vectors[:3]), fitted.place(vectors[:3] * 7), atol=1e-3)
@@ -130,7 +141,7 @@ def test_a_picture_with_boxed_queries(tmp_path: Path, five) -> None:
     fitted, vectors, labels = five
     plain = pixels(draw_map(fitted.positions, labels, path=tmp_path / "plain.png"))
     path = tmp_path / "asked.png"
-    placed = fitted.place(vectors[:3] + 0.05)
+    placed = fitted.place(vectors[::40] + 0.05)
     assert draw_map(fitted.positions, labels, path=path, queries=placed, title="Five") == path
     asked = pixels(path)
     assert plain.shape == asked.shape == (1275, 1650, 3)

@@ -33,10 +33,9 @@ class Map:
         positions: float64 (n, 2), one place for each fitted fingerprint.
     """
 
-    def __init__(self, positions: NDArray[np.float64], plane: "_Plane", embedding: Any) -> None:
+    def __init__(self, positions: NDArray[np.float64], vectors: Floats) -> None:
         self.positions = positions
-        self._plane = plane
-        self._embedding = embedding
+        self._vectors = vectors
 
     @classmethod
     def fit(
@@ -63,11 +62,10 @@ class Map:
         vectors = unit_vectors(vectors, "map")
         if not perplexity >= 1:
             raise ResightError(f"perplexity must be 1 or more, got {perplexity}")
-        plane = _Plane(vectors)
         n = len(vectors)
-        start = plane.project(vectors)
+        start = _by_main_directions(vectors)
         if n < _FEWEST or (progress is not None and progress(0.0, start)):
-            return cls(start, plane, None)
+            return cls(start, vectors)
 
         from openTSNE import TSNE
 
@@ -96,35 +94,35 @@ class Map:
             callbacks_every_iters=_TOLD,
         )
         embedding = tsne.fit(vectors)
-        return cls(np.array(embedding, np.float64), plane, embedding)
+        return cls(np.array(embedding, np.float64), vectors)
 
     @staticmethod
     def flat(vectors: Floats) -> NDArray[np.float64]:
         """Lay out fingerprints by their two main directions alone, at once: float64 (n, 2)."""
-        vectors = unit_vectors(vectors, "map")
-        return _Plane(vectors).project(vectors)
+        return _by_main_directions(unit_vectors(vectors, "map"))
 
     def place(self, vectors: Floats) -> NDArray[np.float64]:
-        """Place further fingerprints, float32 (m, d), into the map as it stands: float64 (m, 2).
+        """Place further fingerprints into the map as it stands (`beside`).
+
+        Args:
+            vectors: float32 (m, d).
+
+        Returns:
+            float64 (m, 2).
 
         Raises:
             ResightError: fingerprints that are not finite, or of another model.
         """
-        width = len(self._plane.mean)
         if np.ndim(vectors) == 2 and len(vectors) == 0:
             return np.empty((0, 2))
         vectors = unit_vectors(vectors, "map")
+        width = self._vectors.shape[1]
         if vectors.shape[1] != width:
             raise ResightError(
                 f"the map was made of fingerprints of {width} numbers, these have "
                 f"{vectors.shape[1]}: they come from different models"
             )
-        if self._embedding is None:
-            return self._plane.project(vectors)
-        others = len(self.positions)
-        near = min(25, others - 1)
-        placed = self._embedding.transform(vectors, perplexity=min(5, near / 3), k=near)
-        return np.array(placed, np.float64)
+        return beside(vectors, self._vectors, self.positions)
 
 
 def beside(
@@ -155,19 +153,13 @@ def beside(
     return np.einsum("mk,mkd->md", weights, np.asarray(positions, np.float64)[near])
 
 
-class _Plane:
-    """The plane of the two main directions of a set of fingerprints."""
-
-    def __init__(self, vectors: Floats) -> None:
-        self.mean = vectors.mean(axis=0, dtype=np.float64)
-        centred = vectors - self.mean
-        _, axes = np.linalg.eigh(centred.T @ centred)
-        self.axes = axes[:, :-3:-1]
-        if self.axes.shape[1] < 2:
-            self.axes = np.pad(self.axes, ((0, 0), (0, 1)))
-        # A direction's sign is arbitrary: let its largest part be positive.
-        signs = np.sign(np.take_along_axis(self.axes, np.abs(self.axes).argmax(0)[None], 0))
-        self.axes = self.axes * np.where(signs == 0, 1, signs)
-
-    def project(self, vectors: Floats) -> NDArray[np.float64]:
-        return np.asarray((vectors - self.mean) @ self.axes, np.float64)
+def _by_main_directions(vectors: Floats) -> NDArray[np.float64]:
+    """Places (n, 2) of fingerprints in the plane of their two main directions."""
+    centred = vectors - vectors.mean(axis=0, dtype=np.float64)
+    _, axes = np.linalg.eigh(centred.T @ centred)
+    axes = axes[:, :-3:-1]
+    if axes.shape[1] < 2:
+        axes = np.pad(axes, ((0, 0), (0, 1)))
+    # A direction's sign is arbitrary: let its largest part be positive.
+    signs = np.sign(np.take_along_axis(axes, np.abs(axes).argmax(0)[None], 0))
+    return np.asarray(centred @ (axes * np.where(signs == 0, 1, signs)), np.float64)
