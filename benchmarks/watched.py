@@ -87,6 +87,7 @@ def main() -> None:
     twelve = np.unique(data.labels[apart])
     new, new_watched = (np.isin(data.labels[at], twelve) for at in (to_3_april, watch))
     print("| model | asked | R@1 | mAP |\n|---|---|---|---|")
+    aurocs = []
     for model in options.models:
         vectors = Fingerprinter(model)(data.paths).vectors
         for words, asked in (
@@ -95,9 +96,10 @@ def main() -> None:
             ("the twelve, earlier days", apart),
         ):
             rank_1, mean_ap = found(data, vectors, asked, to_3_april)
-            print(f"| {model.name} | {words} | {rank_1} | {mean_ap} |")
+            print(f"| {model.name} | {words} | {rank_1} | {mean_ap} |", flush=True)
         auroc = known_from_new(data, vectors, watch, to_3_april[~new])
-        print(f"| {model.name} | known from new, AUROC {auroc} | | |", flush=True)
+        aurocs.append(f"{model.name}: known from new, AUROC {auroc}")
+    print("", *aurocs, sep="\n")
 
 
 if __name__ == "__main__":

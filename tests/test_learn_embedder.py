@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from resight.errors import ResightError
 from resight.learn import create_embedder
@@ -15,6 +16,9 @@ BODIES: list[dict[str, Any]] = [
     {"body": "small"},
     {"body": "small", "channels": 3, "size": (40, 30)},
     {"body": "small", "size": (8, 9)},
+    {"body": "drawing"},
+    {"body": "drawing", "channels": 3, "size": (12, 20)},
+    {"body": "drawing", "size": (70, 50)},
     {"body": "resnet18"},
     {"body": "test_vit"},
     {"body": "test_vit", "channels": 3, "size": (50, 70)},
@@ -57,7 +61,7 @@ def test_any_body_gives_unit_vectors_and_learns_everywhere(wish: dict[str, Any])
     assert len(body) + len(head) == len(list(embedder.parameters()))
 
 
-@pytest.mark.parametrize("body", ["small", "test_vit"])
+@pytest.mark.parametrize("body", ["small", "drawing", "test_vit"])
 def test_bytes_and_floats_are_the_same_photos(body: str) -> None:
     torch.manual_seed(0)
     embedder = create_embedder(body).eval()
@@ -76,6 +80,18 @@ def test_a_body_sees_small_photos_large_enough() -> None:
     assert create_embedder("test_vit").sees == (64, 64)  # whole patches of 16
     assert create_embedder("test_vit", size=(64, 96)).sees == (64, 96)
     assert create_embedder("tf_efficientnet_lite0").sees == (112, 112)
+    assert create_embedder("small").sees == (28, 28)
+    assert create_embedder("drawing").sees == (48, 48)
+    assert create_embedder("drawing", size=(12, 20)).sees == (29, 48)
+    assert create_embedder("drawing", size=(70, 50)).sees == (70, 50)
+
+
+def test_a_photo_that_is_large_already_is_not_enlarged_again() -> None:
+    embedder = create_embedder("drawing", size=(24, 24)).eval()
+    pixels = _photos(3, size=(24, 24)).float() / 255
+    large = F.interpolate(pixels, (48, 48), mode="bilinear", align_corners=False)
+    with torch.no_grad():
+        torch.testing.assert_close(embedder(large), embedder(pixels), rtol=0, atol=1e-5)
 
 
 def test_half_precision_is_for_training_only_and_never_left_on() -> None:

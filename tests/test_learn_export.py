@@ -135,6 +135,7 @@ def test_the_embedder_is_left_as_it_was(trained: ReidLearner, tmp_path: Path) ->
         {"body": "resnet18", "size": (24, 24), "dim": 8},
         {"body": "test_vit", "size": (40, 30), "channels": 3, "dim": 8},
         {"body": "small", "size": (48, 40), "dim": 8},
+        {"body": "drawing", "dim": 8},
     ],
     ids=lambda w: w["body"],
 )

@@ -109,8 +109,9 @@ def test_digits_are_trained_by_their_recipe(capfd: pytest.CaptureFixture[str]) -
     learn = train_digits(train, valid, steps=6, photos=8)
     assert isinstance(learn, ReidLearner)
     assert len(learn.recorder.losses) == pytest.approx(6, abs=len(learn.dls.train) - 1)
-    _, labels = learn.dls.train.one_batch()
+    pixels, labels = learn.dls.train.one_batch()
     assert int(labels.max()) >= 10  # virtual individuals
+    assert pixels.shape[-2:] == learn.model.sees == (48, 48)  # drawn as finely as they are seen
     told = capfd.readouterr().err.splitlines()
     assert len(told) == learn.n_epoch
     assert all("train loss" in line and "R@1" in line and "s left" in line for line in told)
@@ -134,7 +135,7 @@ def test_digits_are_trained_by_their_recipe(capfd: pytest.CaptureFixture[str]) -
 
 def test_a_folder_becomes_a_model(model: Path, digits: Path) -> None:
     card = load_model(model).card
-    assert (card.size, card.channels, card.dim, card.body) == ((28, 28), 1, 128, "small")
+    assert (card.size, card.channels, card.dim, card.body) == ((28, 28), 1, 128, "drawing")
     told = card.training
     assert (told["kind"], told["epochs"], told["seed"]) == ("drawings", 4, 0)
     assert (told["photos"], told["held_back"], told["individuals"]) == (39, 9, 3)

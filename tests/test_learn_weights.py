@@ -220,7 +220,8 @@ def test_a_hubs_body_out_of_its_cache(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_licences() -> None:
-    assert licence_of("small", True) == licence_of("resnet18", False) == ""
+    assert licence_of("small", True) == licence_of("drawing", True) == ""
+    assert licence_of("resnet18", False) == ""
     assert licence_of(LITE, True) == "Apache-2.0"
     assert licence_of("hf-hub:BVRA/MegaDescriptor-T-224", True) == "CC-BY-NC-4.0"
     assert licence_of("resnet50.a1_in1k", True) == "apache-2.0"

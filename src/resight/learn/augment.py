@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from resight.learn.data import enlarge
+
 
 @dataclass(frozen=True)
 class Warp:
@@ -115,6 +117,23 @@ class Recentre:
         matrix[:, 0, 2] = 2 * x / width - 1
         matrix[:, 1, 2] = 2 * y / height - 1
         return resample(pixels, matrix), labels
+
+
+@dataclass(frozen=True)
+class Enlarge:
+    """Bring photos to the size at which a body sees them, so that what follows is drawn as fine.
+
+    Attributes:
+        size: height and width in pixels.
+    """
+
+    size: tuple[int, int]
+
+    def __call__(
+        self, pixels: Tensor, labels: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Enlarge a batch; labels stay."""
+        return enlarge(pixels, self.size), labels
 
 
 def random_affine(n: int, generator: torch.Generator, spread: Warp) -> Tensor:

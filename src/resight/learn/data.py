@@ -204,6 +204,13 @@ def shrink(pixels: Tensor, size: tuple[int, int]) -> Tensor:
     return small if small.dtype == torch.uint8 else small.round_().byte()
 
 
+def enlarge(pixels: Tensor, size: tuple[int, int]) -> Tensor:
+    """Floats (n, C, H, W) at a larger (height, width); themselves where they have it."""
+    if tuple(pixels.shape[-2:]) == size:
+        return pixels
+    return F.interpolate(pixels, size=size, mode="bilinear", align_corners=False)
+
+
 def at_once(size: tuple[int, int]) -> int:
     """How many photos (height, width) to look at together where nothing is learned.
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from resight.errors import ResightError
+from resight.learn.data import enlarge
 from resight.learn.sound_body import SoundBody
 from resight.learn.weights import Weights, find_weights, how_to_get, normalisation
 
@@ -22,6 +23,7 @@ STD = (0.229, 0.224, 0.225)
 _LEAST_CELLS = 3
 
 SMALL_WIDTHS = (32, 64, 128, 256)
+DRAWING_SIDE = 48  # pixels at which smaller drawings are seen
 
 
 class Embedder(nn.Module):
@@ -36,7 +38,7 @@ class Embedder(nn.Module):
         head: features to (B, dim); always learned here.
         mean, std: (1, C, 1, 1), of the normalisation.
         name, channels, size, dim: what it was made for.
-        sees: height and width at which the body sees the photos.
+        sees: height and width at which the body sees the photos; training augments them so large.
         half_precision: compute body and head in bfloat16 while training; evaluation and export
             stay in float32.
     """
@@ -86,7 +88,7 @@ class Embedder(nn.Module):
         scaled = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels
         x = (scaled - self.mean) / self.std
         if self.sees != self.size:
-            x = F.interpolate(x, size=self.sees, mode="bilinear", align_corners=False)
+            x = enlarge(x, self.sees)
         return cast(Tensor, self.body(x))
 
 
@@ -101,11 +103,12 @@ def create_embedder(
     """An embedder on any body.
 
     Args:
-        body: "small", our own stack of convolutions for little pictures, and "sound", ours for
-            spectrograms; or any name that
-            `timm.create_model` takes ("resnet34", "hf-hub:BVRA/MegaDescriptor-T-224"); or a file
-            of weights for one of them, "resnet34@FILE.safetensors" (see
-            `resight.learn.weights.find_weights`); or "torchvision/NAME" for one of torchvision's.
+        body: "small", our own stack of convolutions for little pictures; "drawing", the same,
+            which sees them at 48×48 pixels where they are smaller; "sound", ours for
+            spectrograms; or any name that `timm.create_model` takes ("resnet34",
+            "hf-hub:BVRA/MegaDescriptor-T-224"); or a file of weights for one of them,
+            "resnet34@FILE.safetensors" (see `resight.learn.weights.find_weights`); or
+            "torchvision/NAME" for one of torchvision's.
         dim: length of the embedding.
         channels: 1 for grey, 3 for colour.
         size: height and width of the photos in pixels. For small ones, the stem of a ResNet
@@ -124,7 +127,11 @@ def create_embedder(
     mean: tuple[float, ...] = MEAN
     std: tuple[float, ...] = STD
     if body == "small":
-        net: nn.Module = _small_body(channels, size)
+        net: nn.Module = _small_body(channels, size, cells=4)
+    elif body == "drawing":
+        times = max(1, DRAWING_SIDE / max(size))
+        sees = (round(size[0] * times), round(size[1] * times))
+        net = _small_body(channels, sees, cells=DRAWING_SIDE // 8)
     elif body == "sound":
         net = SoundBody(channels)
     elif body.startswith("torchvision/"):
@@ -155,26 +162,24 @@ def split_parameters(embedder: Embedder) -> list[list[nn.Parameter]]:
     return [list(embedder.body.parameters()), list(embedder.head.parameters())]
 
 
-def _small_body(channels: int, size: tuple[int, int]) -> nn.Sequential:
+def _small_body(channels: int, size: tuple[int, int], cells: int) -> nn.Sequential:
     """Four convolutions, each halving the picture but the last; where things lie is kept.
 
     Flattening the last map, where a mean over it would be usual, tells the head where a stroke
-    lies; that is worth more for glyphs than it costs in weights. Larger photos are averaged down
-    to the 4×4 cells that 28 pixels leave.
+    lies; that is worth more for glyphs than it costs in weights. What leaves more than so many
+    cells a side, each of 8 pixels, is averaged down to them.
     """
     layers: list[nn.Module] = []
     before = channels
     for width in SMALL_WIDTHS:
-        layers += [
-            nn.Conv2d(before, width, 3, padding=1, bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(inplace=True),
-            nn.MaxPool2d(2, ceil_mode=True),
-        ]
+        layers.append(nn.Conv2d(before, width, 3, padding=1, bias=False))
+        # Halved first, so that what follows costs a quarter: the largest of four stays the largest.
+        if width != SMALL_WIDTHS[-1]:
+            layers.append(nn.MaxPool2d(2, ceil_mode=True))
+        layers += [nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
         before = width
-    del layers[-1]
-    if max(size) > 32:
-        layers.append(nn.AdaptiveAvgPool2d(4))
+    if max(size) > 8 * cells:
+        layers.append(nn.AdaptiveAvgPool2d(cells))
     return nn.Sequential(*layers, nn.Flatten())
 
 

@@ -256,7 +256,7 @@ def make_plan(
     most = LARGEST_SIZE if usual in PACKAGES else LARGE_SIZE
     plan = Plan(
         kind=kind,
-        body=body or (usual if pretrained else "small" if small else "resnet18"),
+        body=body or (usual if pretrained else _untrained_body(kind, small)),
         pretrained=pretrained,
         size=size or choose_size(seen, fine_tune=fine_tune, most=most),
         channels=channels,
@@ -273,6 +273,12 @@ def make_plan(
             "ones; take another loss"
         )
     return plan
+
+
+def _untrained_body(kind: Kind, small: bool) -> str:
+    if kind == "drawings":
+        return "drawing"
+    return "small" if small else "resnet18"
 
 
 def _default_loss(kind: Kind, pretrained: bool) -> LossName:

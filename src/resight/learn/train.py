@@ -65,7 +65,12 @@ def train_digits(
     Returns:
         The learner, trained.
     """
-    settings: dict[str, Any] = {"individuals": 10, "photos": DRAWING_PHOTOS, **options}
+    settings: dict[str, Any] = {
+        "body": "drawing",
+        "individuals": 10,
+        "photos": DRAWING_PHOTOS,
+        **options,
+    }
     settings.setdefault("augment", glyph_augmentation(train))
     learn = reid_learner(
         train,

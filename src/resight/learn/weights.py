@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from resight.errors import ResightError
 from resight.licences import HUBS, PACKAGES, PACKAGES_LICENCE
 
+OWN = ("small", "drawing", "sound")  # bodies that nobody has weights for
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -122,7 +124,7 @@ def how_to_get(body: str) -> str:
 
 def licence_of(body: str, pretrained: bool) -> str:
     """The licence of a body's published weights as far as it is known; "" where there are none."""
-    if not pretrained or body == "small":
+    if not pretrained or body in OWN:
         return ""
     if body in PACKAGES:
         return PACKAGES_LICENCE
