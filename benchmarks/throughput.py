@@ -6,7 +6,7 @@
 Both train the same network with the same loss and optimiser: one on batches that `PhotoLoader`
 draws and augments, the other on one random tensor of a batch's shape again and again. They go in
 turns of a few steps; what counts is the median of the ratios. "Digits" is the recipe of
-`train_digits` (the small body, 24 × 10 photos, all of its augmentation); "photos" are made-up
+`train_digits` (its body, 24 × 10 photos, all of its augmentation); "photos" are made-up
 96×96 colour photos in memory, a ResNet18 from scratch with the augmentation of `resight train`;
 "photographs" are the recipe of a pretrained body on 224×224, EfficientNet-Lite2 where its package
 is installed, at the sizes that its epochs see (random weights serve as well here as ImageNet's, and
@@ -29,6 +29,7 @@ import torch
 from torch import Tensor, nn
 
 from resight.learn import (
+    Enlarge,
     PhotoLoader,
     PhotoSet,
     PKSampler,
@@ -53,8 +54,9 @@ def digits() -> tuple[PhotoLoader, nn.Module, nn.Module]:
     data = embedded_digits()
     photos = PhotoSet.of(data.train_pixels, data.train_labels)
     sampler = PKSampler(photos.labels.numpy(), individuals=10, photos=DRAWING_PHOTOS)
-    loader = PhotoLoader(photos, sampler, augment=glyph_augmentation(photos))
-    return loader, create_embedder("small"), SupConLoss(TEMPERATURE)
+    body = create_embedder("drawing")
+    augment = [Enlarge(body.sees), *glyph_augmentation(photos)]
+    return PhotoLoader(photos, sampler, augment=augment), body, SupConLoss(TEMPERATURE)
 
 
 def photographs() -> tuple[PhotoLoader, nn.Module, nn.Module]:

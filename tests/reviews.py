@@ -161,8 +161,11 @@ def groups(review: Review) -> Any:
 def laid_out(review: Review) -> Any:
     """The map of a review's catalogue, once it has been laid out."""
     deadline = time.monotonic() + 60
-    while (found := review.get("/api/map"))["way"] != "t-SNE":
+    while True:
+        found = review.get("/api/map")
+        job = found["job"] or {"running": False, "error": None}
+        assert job["error"] is None, job
+        if found["way"] == "t-SNE" and not job["running"]:
+            return found
         assert time.monotonic() < deadline
-        assert found["job"]["error"] is None, found["job"]
         time.sleep(0.05)
-    return found

@@ -86,12 +86,13 @@ def test_a_body_sees_small_photos_large_enough() -> None:
     assert create_embedder("drawing", size=(70, 50)).sees == (70, 50)
 
 
-def test_a_photo_that_is_large_already_is_not_enlarged_again() -> None:
+def test_a_photo_may_be_as_large_already_as_it_is_seen() -> None:
     embedder = create_embedder("drawing", size=(24, 24)).eval()
     pixels = _photos(3, size=(24, 24)).float() / 255
     large = F.interpolate(pixels, (48, 48), mode="bilinear", align_corners=False)
     with torch.no_grad():
         torch.testing.assert_close(embedder(large), embedder(pixels), rtol=0, atol=1e-5)
+        assert not torch.allclose(embedder(large.flip(3)), embedder(pixels), rtol=0, atol=1e-3)
 
 
 def test_half_precision_is_for_training_only_and_never_left_on() -> None:

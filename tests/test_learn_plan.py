@@ -10,9 +10,20 @@ import pytest
 from learning import PLAN, made_up_photos, one_thread, write_photos  # noqa: F401
 from resight.errors import ResightError
 from resight.learn import photographs
+from resight.learn.data import PhotoSet
 from resight.learn.photographs import FineTuning, tuning_within
-from resight.learn.plan import Look, Plan, choose_size, hold_back, look, seconds, usual_body
+from resight.learn.plan import (
+    Look,
+    Plan,
+    choose_size,
+    hold_back,
+    look,
+    make_plan,
+    seconds,
+    usual_body,
+)
 from resight.photos.photo import Photo
+from resight.photos.sources import photos_by_individual
 
 Size = tuple[int, int]
 Within = Callable[[float, Plan], tuple[Size, int]]
@@ -63,6 +74,22 @@ def test_boxes_are_what_is_looked_at(tmp_path: Path) -> None:
     paths = sorted(root.rglob("*.png"))
     assert look([Photo(p) for p in paths]).shapes.tolist() == [[60, 80]] * 4
     assert look([Photo(p, box=(0, 0, 20, 50)) for p in paths]).shapes.tolist() == [[50, 20]] * 4
+
+
+@pytest.mark.parametrize("body", [None, "drawing", "small"])
+def test_drawings_are_grey_whoever_names_the_body(tmp_path: Path, body: str | None) -> None:
+    root = write_photos(
+        tmp_path / "photos", PhotoSet.of(np.zeros((4, 28, 28), np.uint8), [*"aabb"])
+    )
+    plan = make_plan(
+        photos_by_individual(root),
+        body,
+        *[None] * 5,
+        pretrained=None,
+        loss=None,
+        hertz=None,
+    )
+    assert (plan.kind, plan.body, plan.channels) == ("drawings", body or "drawing", 1)
 
 
 def test_of_many_individuals_few_photos_are_held_back() -> None:

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from resight.fingerprint import Fingerprinter
+from resight.learn.data import enlarge
 from resight.learn.embedder import Embedder, create_embedder
+from resight.learn.ensemble import Ensemble
 from resight.learn.export import export_model
 from resight.learn.views import LOOKS, Views, WithMirror
 from resight.photos.digits import embedded_digits
@@ -67,10 +70,30 @@ def test_a_turn_keeps_the_shape_of_what_is_in_an_oblong_photo():
     torch.testing.assert_close(turned, spot, atol=0.03, rtol=0)
 
 
-@pytest.mark.parametrize("looks", [Views, WithMirror, lambda one: Views(WithMirror(one))])
-def test_it_is_exported_in_an_embedders_place(looks, tmp_path):
+def test_what_is_seen_enlarged_is_enlarged_before_it_is_turned():
     torch.manual_seed(0)
-    views = looks(create_embedder("small", dim=16)).eval()
+    embedder = create_embedder("drawing", dim=8).eval()
+    seen = []
+    embedder.body.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[-2:]))
+    views = Views(Ensemble([embedder])).eval()
+    assert views.grid.shape == (5, 48, 48, 2)
+    with torch.no_grad():
+        found = views(pixels())
+        large = enlarge(pixels().float() / 255, (48, 48))
+        turned = [
+            F.grid_sample(large, grid.expand(len(large), -1, -1, -1), "bilinear", "border")
+            for grid in views.grid[:, None]
+        ]
+        wanted = F.normalize(sum(embedder(one) for one in turned), dim=1)
+    assert set(seen) == {(48, 48)}
+    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("body", ["small", "drawing"])
+@pytest.mark.parametrize("looks", [Views, WithMirror, lambda one: Views(WithMirror(one))])
+def test_it_is_exported_in_an_embedders_place(looks, body, tmp_path):
+    torch.manual_seed(0)
+    views = looks(create_embedder(body, dim=16)).eval()
     export_model(views, tmp_path / "views.onnx")
     fingerprinter = Fingerprinter(tmp_path / "views.onnx")
     with torch.no_grad():

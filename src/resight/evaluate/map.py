@@ -20,6 +20,7 @@ __all__ = ["Map", "draw_map"]
 _FEWEST = 5  # photos that t-SNE needs; fewer are laid out by their two main directions
 _EXACT_UP_TO = 20_000  # photos; above, the neighbours are searched for approximately
 _STEPS = (250, 500)  # of t-SNE, the first with its neighbours drawn together
+_AT_ONCE = 256  # photos that are placed together
 _TOLD = 25  # steps between two words on how far it is
 
 # Told how far a map is, 0 to 1, and where its photos lie by now, float64 (n, 2); True stops it.
@@ -143,6 +144,9 @@ def beside(
     Returns:
         float64 (m, 2).
     """
+    if len(vectors) > _AT_ONCE:
+        parts = (vectors[i : i + _AT_ONCE] for i in range(0, len(vectors), _AT_ONCE))
+        return np.concatenate([beside(part, others, positions, k=k) for part in parts])
     cosines = vectors @ others.T
     k = min(k, len(others))
     near = np.argpartition(-cosines, k - 1, axis=1)[:, :k]

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from resight.learn.augment import Pen, Recentre, Warp
+    from resight.learn.augment import Enlarge, Pen, Recentre, Warp
     from resight.learn.data import PhotoLoader, PhotoSet
     from resight.learn.embedder import Embedder, create_embedder
     from resight.learn.ensemble import Ensemble
@@ -32,6 +32,7 @@ _HOME = {
     "Embedder": "embedder",
     "Ensemble": "ensemble",
     "PKSampler": "sampler",
+    "Enlarge": "augment",
     "Pen": "augment",
     "PhotoLoader": "data",
     "PhotoSet": "data",
@@ -59,6 +60,7 @@ __all__ = [
     "ContrastiveLoss",
     "CrossBatchMemory",
     "Embedder",
+    "Enlarge",
     "Ensemble",
     "PKSampler",
     "Pen",

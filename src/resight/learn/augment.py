@@ -2,7 +2,8 @@
 
 A step is called as `step(pixels, labels, generator) -> (pixels, labels)` with floats in [0, 1] of
 shape (B, C, H, W), on the CPU or a GPU; all its chance comes from the generator. Lengths are in
-units of half a photo's side, so that they mean the same for every size; angles are in radians.
+units of half a photo's side, so that they mean the same for every size (but for `Pen`'s pixel);
+angles are in radians.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ class Pen:
     For light strokes on a dark ground.
 
     Attributes:
-        thicker, thinner: shares of the photos whose strokes grow or shrink, by up to a pixel.
+        thicker, thinner: shares of the photos whose strokes grow or shrink, by up to a pixel of
+            the size that they have here: less of an enlarged drawing.
         ink: standard deviation of the logarithm of the gamma.
     """
 

@@ -38,7 +38,7 @@ class Embedder(nn.Module):
         head: features to (B, dim); always learned here.
         mean, std: (1, C, 1, 1), of the normalisation.
         name, channels, size, dim: what it was made for.
-        sees: height and width at which the body sees the photos; training augments them so large.
+        sees: height and width at which the body sees the photos.
         half_precision: compute body and head in bfloat16 while training; evaluation and export
             stay in float32.
     """
@@ -75,7 +75,10 @@ class Embedder(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """uint8 or [0, 1] floats (B, C, H, W) to float32 (B, dim) unit vectors."""
+        """uint8 or [0, 1] floats (B, C, H, W) to float32 (B, dim) unit vectors.
+
+        Photos that are as large already as the body sees them are taken so, too.
+        """
         if self.half_precision and self.training:
             with torch.autocast(pixels.device.type, torch.bfloat16):
                 out = self.head(self.features(pixels))
@@ -173,7 +176,7 @@ def _small_body(channels: int, size: tuple[int, int], cells: int) -> nn.Sequenti
     before = channels
     for width in SMALL_WIDTHS:
         layers.append(nn.Conv2d(before, width, 3, padding=1, bias=False))
-        # Halved first, so that what follows costs a quarter: the largest of four stays the largest.
+        # Halved first, so that what follows costs a quarter (docs/learning.md).
         if width != SMALL_WIDTHS[-1]:
             layers.append(nn.MaxPool2d(2, ceil_mode=True))
         layers += [nn.BatchNorm2d(width), nn.ReLU(inplace=True)]

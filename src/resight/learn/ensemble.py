@@ -32,7 +32,7 @@ class Ensemble(nn.Module):
         if any((m.channels, m.size) != (first.channels, first.size) for m in members):
             raise ResightError("the members of an ensemble take photos of one size and colour")
         self.members = nn.ModuleList(members)
-        self.channels, self.size = first.channels, first.size
+        self.channels, self.size, self.sees = first.channels, first.size, first.sees
         self.dim = sum(member.dim for member in members)
         self.name = " + ".join(member.name for member in members)
 

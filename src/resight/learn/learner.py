@@ -217,8 +217,8 @@ def reid_learner(
             `TripletLoss` with semi-hard mining.
         individuals, photos: P and K of a batch; P is 16, or all where there are fewer. Of a batch
             that several processes share (`with learn.distrib_ctx()`), those of all of them.
-        augment: steps `(pixels, labels, generator) -> (pixels, labels)` on training batches, at
-            the size at which the body sees them.
+        augment: steps `(pixels, labels, generator) -> (pixels, labels)` on training batches; for
+            the body "drawing" at the size at which it sees them (`Enlarge`).
         half_precision: train in bfloat16; validation stays in float32. By default where the
             device computes in it (`computes_bfloat16`).
         seed: of the weights, the batches and the augmentation.
@@ -274,7 +274,7 @@ def reid_learner(
             f"the embedder takes photos of {model.channels}×{model.size}, and these are "
             f"{train.channels}×{train.size}; create it for them"
         )
-    if augment and model.sees != model.size:
+    if augment and model.name == "drawing":
         dls.train.augment = [Enlarge(model.sees), *augment]
     if half_precision is None:
         half_precision = computes_bfloat16(device)

@@ -14,7 +14,7 @@ import numpy as np
 from resight.errors import ResightError
 from resight.learn.data import PhotoSet
 from resight.learn.hearing import plan_hearing
-from resight.learn.weights import package_of, packaged_weights
+from resight.learn.weights import OWN, package_of, packaged_weights
 from resight.licences import PACKAGES
 from resight.photos.decode import Fit
 from resight.photos.photo import Photo
@@ -24,7 +24,7 @@ Kind = Literal["drawings", "photos", "sound"]
 LossName = Literal["triplet", "soft-triplet", "supcon", "arcface"]
 Size = tuple[int, int]
 
-# Pictures up to this side are taken as they are and suit the "small" body.
+# Pictures up to this side are taken as they are and suit the bodies "drawing" and "small".
 SMALL = 48
 # The side of square photos for a body from scratch; the most for a pretrained one of any kind, and
 # for those of `PACKAGES`, where there is time for it.
@@ -242,7 +242,8 @@ def make_plan(
             hearing=hearing,
         )
     seen = look(photos)
-    channels = channels or (1 if seen.grey and not pretrained and body is None else 3)
+    own = body is None or body in OWN
+    channels = channels or (1 if seen.grey and not pretrained and own else 3)
     small = (max(size) if size else int(seen.shapes.max())) <= SMALL
     kind: Kind = "drawings" if seen.grey and seen.dark and small else "photos"
     usual = body or usual_body()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from resight.learn.data import enlarge
 from resight.learn.embedder import Embedder
 from resight.learn.ensemble import Ensemble
 
@@ -32,7 +33,7 @@ class WithMirror(nn.Module):
         super().__init__()
         self.embedder = embedder
         self.name, self.dim = embedder.name, 2 * embedder.dim
-        self.channels, self.size = embedder.channels, embedder.size
+        self.channels, self.size, self.sees = embedder.channels, embedder.size, embedder.sees
 
     def forward(self, pixels: Tensor) -> Tensor:
         """uint8 or [0, 1] floats (B, C, H, W) to float32 (B, dim) unit vectors."""
@@ -55,8 +56,8 @@ class Views(nn.Module):
         super().__init__()
         self.embedder = embedder
         self.name, self.dim = embedder.name, embedder.dim
-        self.channels, self.size = embedder.channels, embedder.size
-        height, width = embedder.size
+        self.channels, self.size, self.sees = embedder.channels, embedder.size, embedder.sees
+        height, width = embedder.sees
         rows = []
         for angle, zoom in LOOKS:
             cos, sin = math.cos(angle) / zoom, math.sin(angle) / zoom
@@ -72,6 +73,8 @@ class Views(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """uint8 or [0, 1] floats (B, C, H, W) to float32 (B, dim) unit vectors."""
         scaled = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels
+        if self.sees != self.size:  # what is turned is blurred, less where it is larger
+            scaled = enlarge(scaled, self.sees)
         total = torch.zeros((), device=scaled.device)
         for look in self.grid:
             grid = look[None].expand(scaled.shape[0], -1, -1, -1)

@@ -76,7 +76,7 @@ class NearPhoto(PhotoOut):
 class Drawn(BaseModel):
     """What is said of a drawing."""
 
-    pixels: str = Field(description="What the model sees: 28 × 28 bytes as base64.")
+    pixels: str = Field(description="What the model is given: 28 × 28 bytes as base64.")
     guesses: list[Guess] = Field(description="The likeliest first.")
     sentence: str
     calibrated: bool = Field(description="Whether the probabilities were measured, or guessed.")
