@@ -1,6 +1,6 @@
 """One alphabet left out: trained on the digits and the other alphabets, asked for one-shot answers.
 
-    python benchmarks/alphabets.py            # about two minutes a fold on two cores
+    python benchmarks/alphabets.py            # some minutes a fold on two cores
     python benchmarks/alphabets.py --steps 100
 
 The task is Lake's (Science 350, 2015): one drawer's characters of an alphabet against another
