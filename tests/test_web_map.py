@@ -94,9 +94,9 @@ def test_what_comes_is_placed_by_what_it_is_like() -> None:
     np.testing.assert_allclose(beside(vectors[7:8], vectors, positions)[0], positions[7], atol=0.2)
     own = beside(vectors[12:13], np.delete(vectors, 12, 0), np.delete(positions, 12, 0))
     np.testing.assert_allclose(own[0], positions[12], atol=0.4)
-    many = np.resize(vectors, (600, vectors.shape[1]))  # in parts
+    many = np.resize(vectors, (1500, vectors.shape[1]))  # in parts
     at_once = beside(vectors, vectors, positions)
-    np.testing.assert_allclose(beside(many, vectors, positions), np.resize(at_once, (600, 2)))
+    np.testing.assert_allclose(beside(many, vectors, positions), np.resize(at_once, (1500, 2)))
     assert beside(vectors[:2], vectors[:1], positions[:1]).tolist() == [positions[0].tolist()] * 2
 
 

@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 
 from resight.errors import ResightError
 from resight.evaluate.drawing import draw_map
-from resight.evaluate.ranking import Floats, unit_vectors
+from resight.evaluate.ranking import Floats, similarity_blocks, unit_vectors
 
 __all__ = ["Map", "draw_map"]
 
 _FEWEST = 5  # photos that t-SNE needs; fewer are laid out by their two main directions
 _EXACT_UP_TO = 20_000  # photos; above, the neighbours are searched for approximately
 _STEPS = (250, 500)  # of t-SNE, the first with its neighbours drawn together
-_AT_ONCE = 256  # photos that are placed together
 _TOLD = 25  # steps between two words on how far it is
 
 # Told how far a map is, 0 to 1, and where its photos lie by now, float64 (n, 2); True stops it.
@@ -144,17 +143,17 @@ def beside(
     Returns:
         float64 (m, 2).
     """
-    if len(vectors) > _AT_ONCE:
-        parts = (vectors[i : i + _AT_ONCE] for i in range(0, len(vectors), _AT_ONCE))
-        return np.concatenate([beside(part, others, positions, k=k) for part in parts])
-    cosines = vectors @ others.T
     k = min(k, len(others))
-    near = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
-    distance = np.maximum(1 - np.take_along_axis(cosines, near, axis=1).astype(np.float64), 0)
-    first = distance.min(axis=1, keepdims=True)
-    weights = np.exp(-(distance - first) / np.maximum(first / 2, 1e-3))
-    weights /= weights.sum(axis=1, keepdims=True)
-    return np.einsum("mk,mkd->md", weights, np.asarray(positions, np.float64)[near])
+    positions = np.asarray(positions, np.float64)
+    placed = np.empty((len(vectors), 2))
+    for part, cosines in similarity_blocks(vectors, others):
+        near = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
+        distance = np.maximum(1 - np.take_along_axis(cosines, near, axis=1).astype(np.float64), 0)
+        first = distance.min(axis=1, keepdims=True)
+        weights = np.exp(-(distance - first) / np.maximum(first / 2, 1e-3))
+        weights /= weights.sum(axis=1, keepdims=True)
+        placed[part] = np.einsum("mk,mkd->md", weights, positions[near])
+    return placed
 
 
 def _by_main_directions(vectors: Floats) -> NDArray[np.float64]:

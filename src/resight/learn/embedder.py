@@ -90,7 +90,7 @@ class Embedder(nn.Module):
         """What the body makes of such pixels, before the head: (B, features)."""
         scaled = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels
         x = (scaled - self.mean) / self.std
-        if self.sees != self.size:
+        if self.sees != self.size:  # else photos may be smaller on purpose (`GrowingSize`)
             x = enlarge(x, self.sees)
         return cast(Tensor, self.body(x))
 

@@ -73,8 +73,7 @@ class Views(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """uint8 or [0, 1] floats (B, C, H, W) to float32 (B, dim) unit vectors."""
         scaled = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels
-        if self.sees != self.size:  # what is turned is blurred, less where it is larger
-            scaled = enlarge(scaled, self.sees)
+        scaled = enlarge(scaled, self.sees)  # what is turned is blurred, less where it is larger
         total = torch.zeros((), device=scaled.device)
         for look in self.grid:
             grid = look[None].expand(scaled.shape[0], -1, -1, -1)
