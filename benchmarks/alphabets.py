@@ -1,7 +1,7 @@
 """One alphabet left out: trained on the digits and the other alphabets, asked for one-shot answers.
 
     python benchmarks/alphabets.py            # some minutes a fold on two cores
-    python benchmarks/alphabets.py --steps 100
+    python benchmarks/alphabets.py --steps 100 --only Latin
 
 The task is Lake's (Science 350, 2015): one drawer's characters of an alphabet against another
 drawer's, up to 20 ways, one example each. The other alphabets' characters stand beside the digits
@@ -42,7 +42,7 @@ def training_photos(data: Digits, others: Characters, use: NDArray[np.bool_]) ->
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=STEPS, help="batches of training a fold")
+    parser.add_argument("--steps", type=int, default=2 * STEPS, help="batches of training a fold")
     parser.add_argument("--only", help="leave out this alphabet alone")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -70,8 +70,6 @@ def main() -> None:
             steps=options.steps,
             seed=options.seed,
             progress=False,
-            individuals=40,
-            photos=6,
         )
         seconds = time.perf_counter() - begun
         plain, closer = [], []

@@ -39,8 +39,9 @@ from resight.learn import (
     create_embedder,
     glyph_augmentation,
 )
+from resight.learn.allocator import keep_freed_memory
 from resight.learn.half import computes_bfloat16
-from resight.learn.one import DRAWING_PHOTOS, TEMPERATURE
+from resight.learn.one import TEMPERATURE, drawing_batch
 from resight.learn.photographs import FineTuning
 from resight.learn.plan import Plan, usual_body
 from resight.learn.sizes import growing_sizes
@@ -53,7 +54,8 @@ Batch = tuple[Tensor, Tensor]
 def digits() -> tuple[PhotoLoader, nn.Module, nn.Module]:
     data = embedded_digits()
     photos = PhotoSet.of(data.train_pixels, data.train_labels)
-    sampler = PKSampler(photos.labels.numpy(), individuals=10, photos=DRAWING_PHOTOS)
+    individuals, each = drawing_batch(len(photos.names))
+    sampler = PKSampler(photos.labels.numpy(), individuals=individuals, photos=each)
     body = create_embedder("drawing")
     augment = [Enlarge(body.sees), *glyph_augmentation(photos)]
     return PhotoLoader(photos, sampler, augment=augment), body, SupConLoss(TEMPERATURE)
@@ -140,6 +142,7 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="more rounds")
     rounds = 25 if parser.parse_args().full else 9
     torch.set_num_threads(2)
+    keep_freed_memory()  # as every training does
     print(f"{platform.machine()}, torch {torch.__version__}, {torch.get_num_threads()} threads\n")
     print("| batches | with the pipeline, images a second | one tensor | share | page faults |")
     print("|---|---|---|---|---|")

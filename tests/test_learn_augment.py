@@ -5,7 +5,14 @@ import torch
 
 from resight.learn.augment import Pen, Recentre, Warp, compose, random_affine, resample, turned
 from resight.learn.data import PhotoSet
-from resight.learn.virtual import VirtualIndividuals, distinct_turns, glyph_augmentation
+from resight.learn.one import drawing_batch
+from resight.learn.virtual import (
+    HANDFUL,
+    Turned,
+    VirtualIndividuals,
+    distinct_turns,
+    glyph_augmentation,
+)
 from resight.photos.digits import embedded_digits
 
 
@@ -170,6 +177,59 @@ def test_photos_that_do_not_fill_a_handful_are_left_out(digits):
     pixels, labels = batch(digits, photos=7)
     virtual = VirtualIndividuals(torch.ones(10, 8, dtype=torch.bool), photos=4)
     assert len(virtual(pixels, labels, generator())[0]) == 40
+
+
+@pytest.mark.parametrize(("share", "upright"), [(0, {10}), (0.5, {3, 4, 5, 6, 7}), (1, {0})])
+def test_each_individual_of_a_batch_is_turned_in_one_way(digits, share, upright):
+    pixels, labels = batch(digits)
+    out, kept = Turned(share)(pixels, labels, generator(1))
+    assert torch.equal(kept, labels)
+    ways = []
+    for who in labels.unique():
+        of = labels == who
+        same = [
+            turn
+            for turn in range(8)
+            if torch.equal(out[of], turned(pixels[of], torch.full((int(of.sum()),), turn)))
+        ]
+        assert len(same) == 1, "handwriting is never symmetric to the pixel"
+        ways += same
+    assert ways.count(0) in upright
+    assert share == 0 or len(set(ways)) >= 4
+
+
+def test_what_is_not_square_is_not_laid_on_its_side():
+    pixels = torch.rand(40, 1, 3, 4, generator=generator())
+    out, _ = Turned(1)(pixels, torch.arange(40), generator())
+    assert out.shape == pixels.shape
+    assert torch.equal(out.flatten(1).sort().values, pixels.flatten(1).sort().values)
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "shape"),
+    [
+        (10, None, (10, 24)),
+        (5, None, (5, 48)),
+        (7, None, (7, 33)),
+        (122, None, (80, 3)),
+        (122, 10, (10, 24)),
+        (4, 10, (4, 60)),
+        (400, 200, (200, 3)),
+    ],
+)
+def test_a_batch_of_drawings_shows_as_many_individuals_as_there_are(there, asked, shape):
+    assert drawing_batch(there, asked) == shape
+
+
+@pytest.mark.parametrize(("many", "real"), [(10, 0.25), (90, 0.75)])
+def test_the_more_individuals_there_are_the_fewer_are_made_up(many, real):
+    names = [f"glyph {i:02}" for i in range(many)]
+    photos = PhotoSet.of(torch.zeros(many, 1, 28, 28, dtype=torch.uint8).numpy(), names)
+    labels = torch.arange(many).repeat_interleave(HANDFUL * 2)
+    pixels = torch.rand(len(labels), 1, 28, 28, generator=generator())
+    for step in glyph_augmentation(photos):
+        pixels, labels = step(pixels, labels, generator())
+    assert (labels < many).float().mean() == pytest.approx(real, abs=0.03)
 
 
 def test_the_steps_for_glyphs_run_one_after_another(digits):

@@ -78,7 +78,7 @@ def train(
     ] = None,
     individuals: Annotated[
         int | None,
-        typer.Option(min=2, help="How many a batch shows. Default: 16; of drawings 10."),
+        typer.Option(min=2, help="How many a batch shows. Default: 16; of drawings up to 80."),
     ] = None,
     mirrored: Annotated[
         bool,

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from resight.learn.resume import Resume
     from resight.learn.sampler import PKSampler
     from resight.learn.views import Views, WithMirror
-    from resight.learn.virtual import VirtualIndividuals, distinct_turns, glyph_augmentation
+    from resight.learn.virtual import (
+        Turned,
+        VirtualIndividuals,
+        distinct_turns,
+        glyph_augmentation,
+    )
     from resight.learn.whitening import whiten
 
 _HOME = {
@@ -41,6 +46,7 @@ _HOME = {
     "Resume": "resume",
     "SupConLoss": "losses",
     "TripletLoss": "losses",
+    "Turned": "virtual",
     "Views": "views",
     "VirtualIndividuals": "virtual",
     "WarmUp": "guards",
@@ -71,6 +77,7 @@ __all__ = [
     "Resume",
     "SupConLoss",
     "TripletLoss",
+    "Turned",
     "Views",
     "VirtualIndividuals",
     "WarmUp",

@@ -12,6 +12,7 @@ import numpy as np
 from fastai.callback.core import Callback
 from fastai.callback.progress import ProgressCallback
 
+from resight.learn.allocator import keep_freed_memory
 from resight.learn.arcface import ArcFaceLoss
 from resight.learn.augment import Warp
 from resight.learn.best import KeepBest
@@ -24,7 +25,7 @@ from resight.learn.plan import LossName, Plan
 from resight.learn.resume import Resume
 from resight.learn.together import agreed
 from resight.learn.told import Told, tell
-from resight.learn.virtual import glyph_augmentation
+from resight.learn.virtual import HANDFUL, glyph_augmentation
 from resight.words import counted
 
 # The digits' recipe, as measured (benchmarks/RESULTS.md).
@@ -32,7 +33,7 @@ STEPS = 700
 SOUND_STEPS = 400
 RATE = 3e-3
 TEMPERATURE = 0.07
-DRAWING_PHOTOS = 24
+_DRAWINGS = 240  # a batch
 
 
 def train_one(
@@ -112,11 +113,13 @@ def _from_scratch(
 ) -> tuple[ReidLearner, Plan]:
     """Drawings, sound, and photographs without a pretrained body."""
     drawings = plan.kind == "drawings"
-    each = DRAWING_PHOTOS if drawings else 4
-    individuals = min(plan.individuals or (10 if drawings else 16), len(train.names))
+    individuals, each = min(plan.individuals or 16, len(train.names)), 4
+    if drawings:
+        individuals, each = drawing_batch(len(train.names), plan.individuals)
     per_epoch = max(1, len(train) // (each * individuals))
     steps = STEPS if plan.hearing is None else SOUND_STEPS
-    epochs = plan.epochs or int(np.clip(round(steps / per_epoch), 2, 60))
+    most = 100 if drawings else 60
+    epochs = plan.epochs or int(np.clip(round(steps / per_epoch), 2, most))
     augment: list[Augment] = [Warp()]
     if drawings:
         augment = glyph_augmentation(train)
@@ -143,6 +146,20 @@ def _from_scratch(
     return learn, replace(plan, epochs=epochs)
 
 
+def drawing_batch(there: int, asked: int | None = None) -> tuple[int, int]:
+    """How many individuals a batch of drawings shows, and how many photos of each.
+
+    As many individuals as can be there with a handful of photos; of fewer, more photos, whole
+    handfuls of them.
+
+    Args:
+        there: individuals to learn from.
+        asked: show so many, if there are as many.
+    """
+    individuals = min(asked or _DRAWINGS // HANDFUL, there)
+    return individuals, max(1, _DRAWINGS // (individuals * HANDFUL)) * HANDFUL
+
+
 def fit_epochs(
     learn: ReidLearner,
     epochs: int,
@@ -152,6 +169,7 @@ def fit_epochs(
     fit: Callable[[int, Sequence[Callback]], None] | None = None,
 ) -> None:
     """Fit, telling of each epoch rather than drawing fastai's bars."""
+    keep_freed_memory()
     mine = [*cbs, Told()] if progress else list(cbs)
     bars = learn.removed_cbs(list(learn._grab_cbs(ProgressCallback)))
     with learn.distrib_ctx(), bars, learn.no_logging():

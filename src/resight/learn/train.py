@@ -19,7 +19,7 @@ from resight.learn.ensemble import Ensemble
 from resight.learn.hearing import held_recordings, load_windows, whole_recordings
 from resight.learn.learner import Loss, ReidLearner, embed, reid_learner
 from resight.learn.losses import SupConLoss
-from resight.learn.one import DRAWING_PHOTOS, RATE, STEPS, TEMPERATURE, fit_epochs, train_one
+from resight.learn.one import RATE, STEPS, TEMPERATURE, drawing_batch, fit_epochs, train_one
 from resight.learn.plan import LossName, Size, check_options, hold_back, make_plan
 from resight.learn.ranks import rank
 from resight.learn.together import agreed, begin, wait
@@ -49,12 +49,12 @@ def train_digits(
     cbs: Sequence[Callback] = (),
     **options: Any,
 ) -> ReidLearner:
-    """Train on drawings of a few classes so that classes never seen are told apart.
+    """Train on drawings of some classes so that classes never seen are told apart.
 
     Args:
         train, valid: small drawings, light on dark.
-        steps: batches in all, of 24 photos of up to ten classes each; the time it takes is
-            proportional to it.
+        steps: batches in all, of 240 photos (`drawing_batch`); the time it takes is proportional
+            to it.
         loss: default: `SupConLoss`, which held better for unseen glyphs than triplets did.
         seed: of everything.
         whitened: spread embeddings over more directions afterwards (`resight.learn.whitening`).
@@ -65,11 +65,12 @@ def train_digits(
     Returns:
         The learner, trained.
     """
+    individuals, photos = drawing_batch(len(train.names), options.get("individuals"))
     settings: dict[str, Any] = {
         "body": "drawing",
-        "individuals": 10,
-        "photos": DRAWING_PHOTOS,
+        "photos": photos,
         **options,
+        "individuals": individuals,
     }
     settings.setdefault("augment", glyph_augmentation(train))
     learn = reid_learner(
@@ -151,7 +152,7 @@ def train_photos(
         loss: "triplet" (semi-hard), "soft-triplet" (batch-hard, soft margin), "supcon", "arcface".
             Default, as measured (docs/comparison.md): drawings take "supcon"; photographs "arcface"
             on a pretrained body, "triplet" from scratch.
-        individuals: how many a batch shows; by default 16, of drawings 10. Under `accelerate
+        individuals: how many a batch shows; by default 16, of drawings up to 80. Under `accelerate
             launch` the processes share them (docs/several-machines.md).
         mirrored: of photographs on a pretrained body, show half of the individuals mirrored, as
             somebody else, and have fingerprints see both (`WithMirror`); not for what is the same

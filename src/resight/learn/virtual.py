@@ -29,6 +29,8 @@ from resight.learn.augment import (
 from resight.learn.data import Augment, PhotoSet
 
 TURNS = 8
+HANDFUL = 3  # photos of a virtual individual in a batch
+_MADE_UP = 30  # as many as there would be beside real individuals, if each were as likely
 _EACH = torch.arange(TURNS)
 _MOST = 1 << 20  # more than anybody composes in a batch
 
@@ -58,7 +60,7 @@ class VirtualIndividuals:
     """
 
     turns: Tensor
-    photos: int = 3
+    photos: int = HANDFUL
     real: float = 0.25
     turned: float = 0.25
     place: Warp = field(
@@ -124,6 +126,32 @@ class VirtualIndividuals:
             bend = self.bend * smooth_field(glyphs, pixels.shape[-2:], 3, generator)
             bend = bend.repeat_interleave(self.photos, 0)
         return resample(pixels, matrix, bend)
+
+
+@dataclass(frozen=True)
+class Turned:
+    """Shows some individuals of a batch turned or mirrored, each in one way, as somebody else.
+
+    Nobody needs to say what looks the same turned: a batch holds each individual in one way only,
+    so none is taught to differ from itself.
+
+    Attributes:
+        share: of the individuals in a batch.
+    """
+
+    share: float = 0.5
+
+    def __call__(
+        self, pixels: Tensor, labels: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Turn all photos of some individuals in a batch (B, C, H, W), labels (B,)."""
+        device = pixels.device
+        who, place = labels.unique(return_inverse=True)
+        square = pixels.shape[-2] == pixels.shape[-1]
+        ways = torch.tensor([1, 2, 3, 4, 5, 6, 7] if square else [2, 4, 6], device=device)
+        drawn = torch.rand(len(who), generator=generator, device=device)
+        turns = ways[torch.randint(len(ways), (len(who),), generator=generator, device=device)]
+        return turned(pixels, (turns * (drawn < self.share))[place]), labels
 
 
 @dataclass(frozen=True)
@@ -212,14 +240,23 @@ def distinct_turns(
     return distinct
 
 
-def glyph_augmentation(photos: PhotoSet, *, each: int = 3) -> list[Augment]:
+def glyph_augmentation(photos: PhotoSet, *, each: int = HANDFUL) -> list[Augment]:
     """The steps for drawings, light on dark: virtual individuals, another hand, another pen.
 
-    Digits are turned as `DIGITS_ALIKE` allows. Of other drawings nobody has said what looks the
-    same turned, so none is; give `VirtualIndividuals` your own `distinct_turns` for that.
+    Digits are turned as `DIGITS_ALIKE` allows, into others that stand beside them. Of other
+    drawings nobody has said what looks the same turned, so each individual of a batch is turned
+    in one way; give `VirtualIndividuals` your own `distinct_turns` for more.
+
+    The more individuals there are, the fewer need to be made up: of ten digits three quarters of
+    a batch are, of a hundred characters a quarter (docs/learning.md).
     """
+    many = len(photos.names)
+    real = many / (many + _MADE_UP)
     if set(photos.names) <= set("0123456789"):
-        virtual = VirtualIndividuals(distinct_turns(photos.names), photos=each)
+        steps: list[Augment] = [
+            VirtualIndividuals(distinct_turns(photos.names), photos=each, real=0.25, turned=0.25)
+        ]
     else:
-        virtual = VirtualIndividuals(distinct_turns(photos.names, ()), photos=each, turned=0)
-    return [virtual, Recentre(), Warp(), Pen()]
+        none = distinct_turns(photos.names, ())
+        steps = [Turned(), VirtualIndividuals(none, photos=each, real=real, turned=0)]
+    return [*steps, Recentre(), Warp(), Pen()]
