@@ -202,7 +202,14 @@ def test_what_is_not_square_is_not_laid_on_its_side():
     pixels = torch.rand(40, 1, 3, 4, generator=generator())
     out, _ = Turned(1)(pixels, torch.arange(40), generator())
     assert out.shape == pixels.shape
-    assert torch.equal(out.flatten(1).sort().values, pixels.flatten(1).sort().values)
+    ways = [
+        turn
+        for one, was in zip(out[:, None], pixels[:, None], strict=True)
+        for turn in (0, 2, 4, 6)
+        if torch.equal(one, turned(was, torch.tensor([turn])))
+    ]
+    assert len(ways) == 40
+    assert set(ways) == {2, 4, 6}
 
 
 @pytest.mark.parametrize(
@@ -211,6 +218,8 @@ def test_what_is_not_square_is_not_laid_on_its_side():
         (10, None, (10, 24)),
         (5, None, (5, 48)),
         (7, None, (7, 33)),
+        (41, None, (41, 6)),
+        (60, None, (60, 3)),
         (122, None, (80, 3)),
         (122, 10, (10, 24)),
         (4, 10, (4, 60)),
@@ -219,6 +228,13 @@ def test_what_is_not_square_is_not_laid_on_its_side():
 )
 def test_a_batch_of_drawings_shows_as_many_individuals_as_there_are(there, asked, shape):
     assert drawing_batch(there, asked) == shape
+
+
+def test_digits_are_turned_into_others_that_stand_beside_them(digits):
+    first = glyph_augmentation(digits)[0]
+    assert isinstance(first, VirtualIndividuals)
+    assert (first.real, first.turned) == (0.25, 0.25)
+    assert torch.equal(first.turns, distinct_turns(digits.names))
 
 
 @pytest.mark.parametrize(("many", "real"), [(10, 0.25), (90, 0.75)])

@@ -153,6 +153,7 @@ def test_what_is_no_state_is_one_line_and_left_alone(
         ({"seed": 3}, "seed"),
         ({"train": made_up_photos(seed=9)}, "photos"),
         ({"photos": 4}, "batches"),
+        ({"individuals": 2, "photos": 4}, r"other batch\)"),
         ({"epochs": 6}, "epochs"),
     ],
     ids=str,
@@ -165,6 +166,15 @@ def test_the_state_of_another_training_is_one_line_and_left_alone(
     epochs = change.get("epochs", 4)
     learn = _learner(tmp_path, **{k: v for k, v in change.items() if k != "epochs"})
     _refused(learn, path, words, epochs)
+
+
+def test_a_state_that_does_not_tell_its_batch_is_taken(state: Path, tmp_path: Path) -> None:
+    path = tmp_path / "state.pth"
+    older = torch.load(state, weights_only=True)
+    del older["training"]["batch"]
+    torch.save(older, path)
+    _fit(_learner(tmp_path), Resume(path))
+    assert not path.exists()
 
 
 def _refused(learn: ReidLearner, path: Path, words: str, epochs: int = 4) -> None:

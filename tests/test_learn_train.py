@@ -17,7 +17,7 @@ from learning import made_up_photos, one_thread, write_photos  # noqa: F401
 from resight.errors import ResightError
 from resight.evaluate.metrics import retrieval
 from resight.fingerprint import Fingerprinter, load_model
-from resight.learn import PhotoSet, ReidLearner, TripletLoss
+from resight.learn import PhotoSet, ReidLearner, TripletLoss, one
 from resight.learn.plan import hold_back
 from resight.learn.resume import Resume
 from resight.learn.train import train_digits, train_folder
@@ -299,6 +299,26 @@ def test_options_that_make_no_sense_are_one_line(
         train_folder(digits, out, progress=False, **settings)
     assert "\n" not in str(caught.value)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder.onnx"]
+
+
+def test_many_drawings_are_shown_as_many_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of them has many photos, which make an epoch longer than their sum would."""
+    rng = np.random.default_rng(0)
+    names = [f"glyph {i:02}" for i in range(82) for _ in range(60 if i == 7 else 2)]
+    pixels = rng.integers(0, 90, (len(names), 1, 16, 16), dtype=np.uint8)
+    root = write_photos(tmp_path / "glyphs", PhotoSet.of(pixels, names))
+    asked: list[tuple[ReidLearner, int]] = []
+    monkeypatch.setattr(one, "fit_epochs", lambda learn, epochs, *_: asked.append((learn, epochs)))
+    train_folder(root, tmp_path / "m.onnx", valid_share=0, dim=8, progress=False)
+    [(learn, epochs)] = asked
+    batches = learn.dls.train
+    assert (batches.batches.individuals, batches.batches.photos) == (80, 3)
+    assert len(batches) == 20, "sixty photos, three at a time"
+    assert epochs == 35
+    first = next(iter(batches.batches))
+    assert len(first) == 240
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -23,6 +23,7 @@ from resight.learn.losses import SupConLoss, TripletLoss
 from resight.learn.photographs import BUDGET, FineTuning, tuning_within
 from resight.learn.plan import LossName, Plan
 from resight.learn.resume import Resume
+from resight.learn.sampler import PKSampler
 from resight.learn.together import agreed
 from resight.learn.told import Told, tell
 from resight.learn.virtual import HANDFUL, glyph_augmentation
@@ -33,7 +34,7 @@ STEPS = 700
 SOUND_STEPS = 400
 RATE = 3e-3
 TEMPERATURE = 0.07
-_DRAWINGS = 240  # a batch
+_DRAWINGS = 240  # a batch, more or less
 
 
 def train_one(
@@ -113,13 +114,17 @@ def _from_scratch(
 ) -> tuple[ReidLearner, Plan]:
     """Drawings, sound, and photographs without a pretrained body."""
     drawings = plan.kind == "drawings"
-    individuals, each = min(plan.individuals or 16, len(train.names)), 4
     if drawings:
         individuals, each = drawing_batch(len(train.names), plan.individuals)
-    per_epoch = max(1, len(train) // (each * individuals))
-    steps = STEPS if plan.hearing is None else SOUND_STEPS
-    most = 100 if drawings else 60
-    epochs = plan.epochs or int(np.clip(round(steps / per_epoch), 2, most))
+        labels = train.labels.numpy()
+        per_epoch = len(PKSampler(labels, individuals=individuals, photos=each))
+        usual = np.clip(round(STEPS / per_epoch), 1, 200)
+    else:
+        individuals, each = min(plan.individuals or 16, len(train.names)), 4
+        per_epoch = max(1, len(train) // (each * individuals))
+        steps = STEPS if plan.hearing is None else SOUND_STEPS
+        usual = np.clip(round(steps / per_epoch), 2, 60)
+    epochs = plan.epochs or int(usual)
     augment: list[Augment] = [Warp()]
     if drawings:
         augment = glyph_augmentation(train)
@@ -150,14 +155,14 @@ def drawing_batch(there: int, asked: int | None = None) -> tuple[int, int]:
     """How many individuals a batch of drawings shows, and how many photos of each.
 
     As many individuals as can be there with a handful of photos; of fewer, more photos, whole
-    handfuls of them.
+    handfuls of them: some 240 in all.
 
     Args:
         there: individuals to learn from.
         asked: show so many, if there are as many.
     """
     individuals = min(asked or _DRAWINGS // HANDFUL, there)
-    return individuals, max(1, _DRAWINGS // (individuals * HANDFUL)) * HANDFUL
+    return individuals, max(1, round(_DRAWINGS / (individuals * HANDFUL))) * HANDFUL
 
 
 def fit_epochs(

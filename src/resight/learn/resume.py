@@ -132,6 +132,7 @@ class Resume(Callback):
         return {
             "epochs": self.learn.n_epoch,
             "batches": len(loader),
+            "batch": [getattr(loader.batches, of, 0) for of in ("individuals", "photos")],
             "size": list(loader.photos.size),
             "seed": loader.seed,
             "photos": digest.hexdigest(),
@@ -143,6 +144,7 @@ class Resume(Callback):
             before = dict(state["training"])
         except Exception as error:
             raise self._foreign("it cannot be read as one") from error
+        before.setdefault("batch", self._training["batch"])  # older states do not tell
         changed = [k for k, now in self._training.items() if before.get(k) != now]
         if changed:
             raise self._foreign(f"that one had other {' and '.join(changed)}")

@@ -53,8 +53,8 @@ def train_digits(
 
     Args:
         train, valid: small drawings, light on dark.
-        steps: batches in all, of 240 photos (`drawing_batch`); the time it takes is proportional
-            to it.
+        steps: batches in all, of some 240 photos (`drawing_batch`); the time it takes is
+            proportional to it.
         loss: default: `SupConLoss`, which held better for unseen glyphs than triplets did.
         seed: of everything.
         whitened: spread embeddings over more directions afterwards (`resight.learn.whitening`).
@@ -65,7 +65,8 @@ def train_digits(
     Returns:
         The learner, trained.
     """
-    individuals, photos = drawing_batch(len(train.names), options.get("individuals"))
+    there = len(train.labels.unique())
+    individuals, photos = drawing_batch(there, options.get("individuals"))
     settings: dict[str, Any] = {
         "body": "drawing",
         "photos": photos,

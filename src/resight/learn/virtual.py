@@ -30,7 +30,7 @@ from resight.learn.data import Augment, PhotoSet
 
 TURNS = 8
 HANDFUL = 3  # photos of a virtual individual in a batch
-_MADE_UP = 30  # as many as there would be beside real individuals, if each were as likely
+_MADE_UP = 30  # n real individuals share a batch with these, each as likely as any
 _EACH = torch.arange(TURNS)
 _MOST = 1 << 20  # more than anybody composes in a batch
 
@@ -130,10 +130,13 @@ class VirtualIndividuals:
 
 @dataclass(frozen=True)
 class Turned:
-    """Shows some individuals of a batch turned or mirrored, each in one way, as somebody else.
+    """Shows some individuals of a batch turned or mirrored, each in one way.
 
-    Nobody needs to say what looks the same turned: a batch holds each individual in one way only,
-    so none is taught to differ from itself.
+    It gives a loss that compares the photos of a batch eight times as many individuals, and nobody
+    needs to say what looks the same turned: a batch holds each individual in one way only, so none
+    is taught to differ from itself (a 6 may still stand upside down beside a 9). The labels stay,
+    so a loss that remembers, with a centre for each individual or earlier batches, would be
+    taught that an individual is the same however it is turned.
 
     Attributes:
         share: of the individuals in a batch.
@@ -244,13 +247,13 @@ def glyph_augmentation(photos: PhotoSet, *, each: int = HANDFUL) -> list[Augment
     """The steps for drawings, light on dark: virtual individuals, another hand, another pen.
 
     Digits are turned as `DIGITS_ALIKE` allows, into others that stand beside them. Of other
-    drawings nobody has said what looks the same turned, so each individual of a batch is turned
-    in one way; give `VirtualIndividuals` your own `distinct_turns` for more.
+    drawings nobody has said what looks the same turned, so half of the individuals of a batch are
+    turned, each in one way (`Turned`); for more give `VirtualIndividuals` your `distinct_turns`.
 
     The more individuals there are, the fewer need to be made up: of ten digits three quarters of
     a batch are, of a hundred characters a quarter (docs/learning.md).
     """
-    many = len(photos.names)
+    many = len(photos.labels.unique())
     real = many / (many + _MADE_UP)
     if set(photos.names) <= set("0123456789"):
         steps: list[Augment] = [
