@@ -23,7 +23,6 @@ from resight.learn.losses import SupConLoss, TripletLoss
 from resight.learn.photographs import BUDGET, FineTuning, tuning_within
 from resight.learn.plan import LossName, Plan
 from resight.learn.resume import Resume
-from resight.learn.sampler import PKSampler
 from resight.learn.together import agreed
 from resight.learn.told import Told, tell
 from resight.learn.virtual import HANDFUL, glyph_augmentation
@@ -114,26 +113,13 @@ def _from_scratch(
 ) -> tuple[ReidLearner, Plan]:
     """Drawings, sound, and photographs without a pretrained body."""
     drawings = plan.kind == "drawings"
-    if drawings:
-        individuals, each = drawing_batch(len(train.names), plan.individuals)
-        labels = train.labels.numpy()
-        per_epoch = len(PKSampler(labels, individuals=individuals, photos=each))
-        usual = np.clip(round(STEPS / per_epoch), 1, 200)
-    else:
-        individuals, each = min(plan.individuals or 16, len(train.names)), 4
-        per_epoch = max(1, len(train) // (each * individuals))
-        steps = STEPS if plan.hearing is None else SOUND_STEPS
-        usual = np.clip(round(steps / per_epoch), 2, 60)
-    epochs = plan.epochs or int(usual)
+    individuals, each = min(plan.individuals or 16, len(train.names)), 4
     augment: list[Augment] = [Warp()]
     if drawings:
+        individuals, each = drawing_batch(len(train.names), plan.individuals)
         augment = glyph_augmentation(train)
     elif plan.hearing is not None:
         augment = sound_augmentation()
-    if progress:
-        tell(counted(epochs, "epoch"))
-        if plan.budget is not None:
-            tell("a budget is for photographs on a pretrained body; here --epochs says how long")
     learn = reid_learner(
         train,
         valid,
@@ -147,6 +133,17 @@ def _from_scratch(
         wd=0.02,
         **options,
     )
+    if drawings:
+        usual = np.clip(round(STEPS / len(learn.dls.train)), 1, 200)
+    else:
+        per_epoch = max(1, len(train) // (each * individuals))
+        steps = STEPS if plan.hearing is None else SOUND_STEPS
+        usual = np.clip(round(steps / per_epoch), 2, 60)
+    epochs = plan.epochs or int(usual)
+    if progress:
+        tell(counted(epochs, "epoch"))
+        if plan.budget is not None:
+            tell("a budget is for photographs on a pretrained body; here --epochs says how long")
     fit_epochs(learn, epochs, RATE, progress, [Resume(state, keep=True)])
     return learn, replace(plan, epochs=epochs)
 

@@ -253,13 +253,11 @@ def glyph_augmentation(photos: PhotoSet, *, each: int = HANDFUL) -> list[Augment
     The more individuals there are, the fewer need to be made up: of ten digits three quarters of
     a batch are, of a hundred characters a quarter (docs/learning.md).
     """
-    many = len(photos.labels.unique())
-    real = many / (many + _MADE_UP)
     if set(photos.names) <= set("0123456789"):
-        steps: list[Augment] = [
-            VirtualIndividuals(distinct_turns(photos.names), photos=each, real=0.25, turned=0.25)
-        ]
+        steps: list[Augment] = [VirtualIndividuals(distinct_turns(photos.names), photos=each)]
     else:
+        many = len(photos.labels.unique())
+        real = many / (many + _MADE_UP)
         none = distinct_turns(photos.names, ())
         steps = [Turned(), VirtualIndividuals(none, photos=each, real=real, turned=0)]
     return [*steps, Recentre(), Warp(), Pen()]
