@@ -11,7 +11,7 @@ from PIL import Image
 from resight.errors import ResightError
 from resight.evaluate.drawing import COLOURS, MARKERS, draw_map
 from resight.evaluate.lettering import Room, shortened
-from resight.evaluate.map import Map
+from resight.evaluate.map import Map, beside
 
 HOSTILE = [
     "$x_1$",
@@ -97,6 +97,24 @@ def test_whoever_is_like_one_photo_alone_lies_on_it() -> None:
     away = np.linalg.norm(fitted.place(near) - fitted.positions[-1], axis=1)
     others = np.linalg.norm(fitted.positions[:-1] - fitted.positions[-1], axis=1)
     assert (away < others.min()).all()
+
+
+def test_the_nearest_by_a_third_outweighs_a_heap_and_equals_share() -> None:
+    """A lightning beside 4s: one enrolled at a distance of 0.21, seven 4s from 0.28 on."""
+    across = np.arange(0, 8, dtype=np.float64)
+    positions = np.stack([np.where(across > 0, 100 + across, 0), 0 * across], axis=1)
+    of_each = np.eye(9, dtype=np.float32)
+
+    def asked(distances: NDArray[np.float64]) -> float:
+        """Where across the map lies what is at such distances of the eight."""
+        cosines = 1 - distances
+        others = np.concatenate(
+            [of_each[:8, :8] * np.sqrt(1 - cosines**2)[:, None], cosines[:, None]], 1
+        )
+        return float(beside(of_each[8:], others.astype(np.float32), positions)[0, 0])
+
+    assert asked(np.array([0.21, *np.linspace(0.28, 0.4, 7)])) < 30
+    assert asked(np.full(8, 0.6)) == pytest.approx(positions[:, 0].mean(), rel=1e-3)
 
 
 def test_length_does_not_matter_only_direction(five) -> None:

@@ -131,8 +131,9 @@ def beside(
     """Place fingerprints into a finished map, each between those that it is most like.
 
     The mean of the k nearest ones' places, weighted by exp(-(d - d1) / s): d their distance, d1
-    that of the nearest, s half of d1. So it lies on the one that it is much more like than all
-    others, and among those that it is as unlike as all others.
+    that of the nearest, s an eighth of d1, so that seven others a third farther away weigh less
+    than the nearest alone. So it lies on the one that it is much more like than all others, and
+    among those that it is as unlike as all others.
 
     Args:
         vectors: float32 (m, d), of length 1.
@@ -150,7 +151,7 @@ def beside(
         near = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
         distance = np.maximum(1 - np.take_along_axis(cosines, near, axis=1).astype(np.float64), 0)
         first = distance.min(axis=1, keepdims=True)
-        weights = np.exp(-(distance - first) / np.maximum(first / 2, 1e-3))
+        weights = np.exp(-(distance - first) / np.maximum(first / 8, 1e-3))
         weights /= weights.sum(axis=1, keepdims=True)
         placed[part] = np.einsum("mk,mkd->md", weights, positions[near])
     return placed
