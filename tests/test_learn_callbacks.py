@@ -87,6 +87,20 @@ def test_a_killed_training_ends_as_if_it_had_not_been(
     assert list(state.parent.iterdir()) == []
 
 
+def test_states_that_are_seldom_saved_serve_as_well(
+    uninterrupted: ReidLearner, tmp_path: Path
+) -> None:
+    state = tmp_path / "state.pth"
+    with pytest.raises(Killed):
+        _fit(_learner(tmp_path), Resume(state, every=1000), KillAfter(2))
+    again, left = _learner(tmp_path), Resume(state, keep=True, every=1000)
+    assert torch.load(state, weights_only=True)["done"] == 1  # of three
+    _fit(again, left)
+    for a, b in zip(_weights(again), _weights(uninterrupted), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
+    assert torch.load(state, weights_only=True)["done"] == 4  # the last is saved whenever it ends
+
+
 def test_finding_a_rate_in_between_does_not_disturb(
     uninterrupted: ReidLearner, tmp_path: Path
 ) -> None:

@@ -107,9 +107,12 @@ def within(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Within:
 
     def planned(budget: float, plan: Plan) -> tuple[Size, int]:
         whole = plan.size[0] * plan.size[1]
-        monkeypatch.setattr(
-            FineTuning, "_seconds_a_batch", lambda _, size: size[0] * size[1] / whole
-        )
+
+        def seconds(_: FineTuning, size: Size) -> tuple[float, float]:
+            share = size[0] * size[1] / whole
+            return share, share / 3
+
+        monkeypatch.setattr(FineTuning, "_seconds_a_batch", seconds)
         photos = made_up_photos(4, 16, size=plan.size, channels=3)
         tuning, epochs, takes = tuning_within(photos, photos, plan, budget, path=tmp_path)
         assert epochs == 3 or takes <= budget
@@ -127,6 +130,21 @@ def test_where_time_is_short_photos_are_made_smaller(within: Within) -> None:
     assert epochs >= 9
     assert within(0.1, PLAN) == ((96, 96), 3)  # no smaller, and no fewer
     assert within(70, replace(PLAN, size_given=True))[0] == (192, 192)
+
+
+def test_what_validation_takes_is_within_the_budget(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    photos = made_up_photos(4, 16, size=PLAN.size, channels=3)
+    monkeypatch.setattr(photographs, "fold_batchnorm", lambda *_: 0)
+    tuning = FineTuning(photos, photos, replace(PLAN, whitened=False), path=tmp_path)
+    epochs = {}
+    for looking in (0.0, 1.0):
+        monkeypatch.setattr(FineTuning, "_seconds_a_batch", lambda *_, one=looking: (1.0, one))
+        epochs[looking], takes = tuning.epochs_within(200)
+        assert takes <= 200
+    # Eight batches are learned from in an epoch, and as many looked at; before, four times those.
+    assert epochs == {0.0: 200 // 8, 1.0: (200 - 4 * 8) // 16}
 
 
 def test_photos_are_large_only_where_there_is_time_for_many_epochs(within: Within) -> None:

@@ -34,6 +34,7 @@ SOUND_STEPS = 400
 RATE = 3e-3
 TEMPERATURE = 0.07
 _DRAWINGS = 240  # a batch, more or less
+_SAVED = 5.0  # seconds between two states of a training
 
 
 def train_one(
@@ -97,9 +98,8 @@ def _tuned(
     assert plan.epochs is not None
     if progress:
         tell(f"{counted(plan.epochs, 'epoch')} of {len(tuning.learn.dls.train)} batches")
-    fit_epochs(
-        tuning.learn, plan.epochs, 0, progress, [Resume(state, keep=True), KeepBest()], tuning.fit
-    )
+    saved = Resume(state, keep=True, every=_SAVED)
+    fit_epochs(tuning.learn, plan.epochs, 0, progress, [saved, KeepBest()], tuning.fit)
     return tuning.learn, plan
 
 
@@ -144,7 +144,7 @@ def _from_scratch(
         tell(counted(epochs, "epoch"))
         if plan.budget is not None:
             tell("a budget is for photographs on a pretrained body; here --epochs says how long")
-    fit_epochs(learn, epochs, RATE, progress, [Resume(state, keep=True)])
+    fit_epochs(learn, epochs, RATE, progress, [Resume(state, keep=True, every=_SAVED)])
     return learn, replace(plan, epochs=epochs)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -214,14 +214,14 @@ class FineTuning:
         """How many epochs a time allows, in seconds, and the seconds that they will take.
 
         A few batches of each size are timed, by all processes at once; the slowest counts. What
-        the head and the whitening take is within the time. There are three epochs at least,
-        whatever the budget.
+        the head, the validation and the whitening take is within the time. There are three epochs
+        at least, whatever the budget.
         """
         loader, held = self.learn.dls.train, len(self.learn.dls.valid.photos)
         photos = len(loader.photos)
-        each = [max(everybody(self._seconds_a_batch(size))) for size in self.sizes]
-        # Looking is a third of learning: forward only.
-        looking = [seconds / 3 / self.batch for seconds in each]
+        timed = [everybody(self._seconds_a_batch(size)) for size in self.sizes]
+        each = [max(learning for learning, _ in by_rank) for by_rank in timed]
+        looking = [max(looking for _, looking in by_rank) / self.batch for by_rank in timed]
         epoch = len(loader) * float(np.mean(each)) + held * float(np.mean(looking))
         # Before and after, each process looks at all photos by itself, not at its share.
         first = looks_at(photos) * looking[0] if self.placed else 0.0
@@ -248,27 +248,46 @@ class FineTuning:
             cbs=[*cbs, GrowingSize(sizes), GradientClip(5.0)],
         )
 
-    def _seconds_a_batch(self, size: Size, turns: int = 3) -> float:
-        """The median of some steps on a copy, so that nothing is learned and no chance is used."""
+    def _seconds_a_batch(self, size: Size, turns: int = 3) -> tuple[float, float]:
+        """How long it takes to learn from a batch, and to look at one as validation does.
+
+        Medians of some turns on a copy, so that nothing is learned and no chance is used.
+        """
         loader, device = self.learn.dls.train, self.learn.dls.device
-        network: Embedder = copy.deepcopy(self.learn.model).train()
+        network: Embedder = copy.deepcopy(self.learn.model)
         loss = copy.deepcopy(self.learn.loss_func)
-        took = []
         loader.shrunk_to = size
         loader.share = (rank(), count()) if count() > 1 else None
         wait()
         try:
             pixels, labels = loader.one_batch()
-            with torch.random.fork_rng():  # the head drops features by chance
-                for _ in range(turns):
-                    begun = time.perf_counter()
-                    value: Tensor = loss(network(pixels), labels)
-                    value.backward()
-                    if count() > 1:
-                        averaged(list(network.parameters()))
-                    if device.type == "cuda":
-                        torch.cuda.synchronize()
-                    took.append(time.perf_counter() - begun)
         finally:
             loader.shrunk_to = loader.share = None
-        return float(np.median(took)) * 1.1  # the optimiser, the pipeline
+
+        def learn() -> None:
+            value: Tensor = loss(network(pixels), labels)
+            value.backward()
+            if count() > 1:
+                averaged(list(network.parameters()))
+
+        def look() -> None:
+            with torch.no_grad():
+                network(pixels)
+
+        with torch.random.fork_rng():  # the head drops features by chance
+            network.train()
+            learning = _median_seconds(learn, turns, device)
+            network.eval()  # in float32, so it may take more than a third of the time
+            looking = _median_seconds(look, turns, device)
+        return learning * 1.1, looking  # the optimiser, the pipeline
+
+
+def _median_seconds(step: Callable[[], None], turns: int, device: torch.device) -> float:
+    took = []
+    for _ in range(turns):
+        begun = time.perf_counter()
+        step()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        took.append(time.perf_counter() - begun)
+    return float(np.median(took))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from resight.learn.together import everybody, wait
 
 
 class Resume(Callback):
-    """Saves the state after every epoch, and takes a training up again where it was stopped.
+    """Saves the state after an epoch, and takes a training up again where it was stopped.
 
     Give it to the `fit` call that may be killed, and to the same call afterwards: the finished
     epochs are passed over, and the rest is what it would have been. The network, the optimiser,
@@ -29,6 +31,8 @@ class Resume(Callback):
         path: the state's file.
         keep: leave the file there once the training is through, as long as its result is not safe;
             the same call then passes over every epoch.
+        every: seconds from one state to the next: of few photos an epoch is over in less than a
+            second, and to save takes a fifth of that. The first and the last epoch are saved.
 
     Raises:
         ResightError: the file is not a state, or that of another training; it is left alone.
@@ -39,9 +43,10 @@ class Resume(Callback):
 
     order = 65  # after the recorder, before the epochs are skipped
 
-    def __init__(self, path: str | Path, *, keep: bool = False) -> None:
-        self.path, self.keep = Path(path), keep
+    def __init__(self, path: str | Path, *, keep: bool = False, every: float = 0.0) -> None:
+        self.path, self.keep, self.every = Path(path), keep, every
         self.done = 0
+        self._saved = -math.inf  # when
 
     @staticmethod
     def begun_with(path: Path) -> tuple[int, tuple[int, int]] | None:
@@ -86,12 +91,14 @@ class Resume(Callback):
             raise CancelEpochException
 
     def after_epoch(self) -> None:
-        """Save; the file is replaced whole."""
+        """Save, if it is time; the file is replaced whole."""
         if self.learn.epoch < self.done:
             return
         self.done = self.learn.epoch + 1
         if rank():
             return  # process 0 writes; the others are where it is
+        if time.monotonic() - self._saved < self.every and self.done < self.learn.n_epoch:
+            return
         loss, smooth = self.learn.loss_func, self.learn.recorder.smooth_loss
         state = {
             "training": self._training,
@@ -110,6 +117,7 @@ class Resume(Callback):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             torch.save(state, part)
             part.replace(self.path)
+            self._saved = time.monotonic()
         except (OSError, RuntimeError) as error:
             part.unlink(missing_ok=True)
             why = " ".join(str(error).split())[:200]
