@@ -98,6 +98,15 @@ def test_of_many_individuals_few_photos_are_held_back() -> None:
     assert len(valid) == 10
     assert valid.labels.unique(return_counts=True)[1].tolist() == [2] * 5
     assert len(used) == 170
+    # Two of five each would be two in five of all; the share is meant of all.
+    few = made_up_photos(40, 5)
+    for share, most, expected in ((0.1, 300, 20), (0.2, None, 40), (0.1, 6, 6)):
+        used, valid = hold_back(few, share, 0, most=most)
+        assert (len(valid), len(used)) == (expected, 200 - expected)
+        assert set(valid.labels.unique(return_counts=True)[1].tolist()) == {2}
+    assert len(hold_back(made_up_photos(3, 4), 0.1, 0)[1]) == 4  # two of two at least
+    # Of many photos each a share of every individual's, as ever.
+    assert hold_back(made_up_photos(6, 20), 0.2, 0)[1].labels.bincount().tolist() == [4] * 6
     assert not np.array_equal(hold_back(photos, 0.1, 1, most=10)[0], used)
 
 

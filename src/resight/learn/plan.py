@@ -141,17 +141,21 @@ def hold_back(
 ) -> tuple[np.ndarray, PhotoSet]:
     """Positions of the training photos, and the others; all of them twice where none is spared.
 
-    Two photos or more of an individual are held back, of those with four or more; of individuals
-    drawn at random, until there are `most` photos.
+    Of individuals with four photos or more a share is held back, two photos at least. Where each
+    has few, that would be up to half of all photos, and what is held back teaches nothing; so it
+    is of some individuals, drawn at random, until it is that share of all photos, or `most`.
     """
     rng = np.random.default_rng(seed)
     labels = photos.labels.numpy()
     held = np.zeros(len(labels), dtype=bool)
-    everybody = np.arange(len(photos.names))
-    for who in everybody if most is None else rng.permutation(everybody):
-        of = np.flatnonzero(labels == who)
-        if len(of) >= 4 and share > 0 and (most is None or held.sum() < most):
-            held[rng.permutation(of)[: max(2, round(share * len(of)))]] = True
+    counts = np.bincount(labels, minlength=len(photos.names))
+    some = {who: max(2, round(share * count)) for who, count in enumerate(counts) if count >= 4}
+    limit = max(4, round(share * len(labels)))  # two photos of two, or nobody can be mistaken
+    limit = limit if most is None else min(limit, most)
+    order = list(some) if sum(some.values()) <= limit else rng.permutation(list(some))
+    for who in order if share > 0 else ():
+        if held.sum() < limit:
+            held[rng.permutation(np.flatnonzero(labels == who))[: some[who]]] = True
     if len(np.unique(labels[held])) < 2:  # whoever is held back alone is always right
         return np.arange(len(photos)), photos
     return np.flatnonzero(~held), photos.take(np.flatnonzero(held))
