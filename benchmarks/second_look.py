@@ -13,7 +13,8 @@ and alphabets.py measure with.
 
 import argparse
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from resight.compare.drawings import edges, found_again, shares
 from resight.learn.augment import turned
 from resight.learn.data import PhotoSet
+from resight.learn.learner import ReidLearner
 from resight.learn.train import train_digits
 from resight.photos.look import like_mnist
 
@@ -92,20 +94,26 @@ def _places() -> list[NDArray[np.int64]]:
     return [np.flatnonzero(labels == digit) for digit in range(10)]
 
 
-def network(seed: int):  # type: ignore[no-untyped-def]
+def trained(seed: int, **options: Any) -> ReidLearner:
+    """A training on `LEARNED`; options as of `train_digits`."""
     data = digits()
     labels = np.asarray(data.train_labels).astype(str)
     some = np.isin(labels, list(LEARNED))
     pixels, labels = data.train_pixels[some], labels[some]
     held = len(labels) // 30
-    learn = train_digits(
+    return train_digits(
         PhotoSet.of(pixels[held:], labels[held:]),
         PhotoSet.of(pixels[:held], labels[:held]),
         individuals=len(LEARNED),
         photos=48,
         seed=seed,
+        **options,
     )
-    return lambda pictures: learn.embed(torch.from_numpy(pictures[:, None])).numpy()
+
+
+def fingerprints(learn: ReidLearner, drawings: Drawings) -> NDArray[np.float32]:
+    """Unit vectors (n, d) of drawings (n, 28, 28)."""
+    return learn.embed(torch.from_numpy(drawings[:, None])).numpy()
 
 
 def error(similar: Cells) -> str:
@@ -132,7 +140,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0)
     torch.set_num_threads(2)
-    embed = network(parser.parse_args().seed)
+    embed = partial(fingerprints, trained(parser.parse_args().seed))
     alone, beside = turned_digits(DRAWS), side_by_side(DRAWS)
     of_alone, of_beside = (
         [embed(asked) @ embed(enrolled).T for asked, enrolled in pairs] for pairs in (alone, beside)

@@ -4,7 +4,9 @@ import json
 import math
 
 import numpy as np
+import pandas
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -12,7 +14,8 @@ from numpy.typing import NDArray
 
 from resight.errors import ResightError
 from resight.evaluate.metrics import Figure, mean_figures, resamples_of, retrieval
-from resight.evaluate.ranking import rank_matches, strangers_before
+from resight.evaluate.nearest import mark
+from resight.evaluate.ranking import rank_matches, strangers_before, unit_vectors
 
 
 def at(*degrees: float) -> NDArray[np.float32]:
@@ -274,6 +277,47 @@ def test_labels_may_be_anything_hashable() -> None:
     assert mixed.skipped == 0
 
 
+@pytest.mark.parametrize("as_labels", [torch.tensor, lambda labels: list(torch.tensor(labels))])
+def test_tensors_name_individuals_and_encounters_by_their_values(as_labels) -> None:
+    vectors, labels = crowd(6, 5, 4, 1.0)
+    groups = np.arange(20) % 3
+    options = {"ks": (1,), "resamples": 0}
+    told = retrieval(vectors, as_labels(labels), query_groups=as_labels(groups), **options)
+    assert told.to_dict() == retrieval(vectors, labels, query_groups=groups, **options).to_dict()
+    marked = mark(vectors, as_labels(labels), as_labels(groups - 1))
+    plain = mark(vectors, labels, groups - 1)
+    assert marked.names == plain.names
+    assert marked.group.tolist() == plain.group.tolist()
+    assert marked.told.tolist() == (groups > 0).tolist()
+
+
+@pytest.mark.parametrize("nothing", [None, math.nan, pandas.NA, pandas.NaT], ids=repr)
+def test_an_encounter_may_be_missing_in_any_words(nothing) -> None:
+    vectors, labels = crowd(6, 5, 4, 1.0)
+    groups = [nothing] * 18 + [7, 8]
+    found = retrieval(vectors, labels, query_groups=groups, resamples=0)
+    assert found.mean_ap.value == retrieval(vectors, labels, resamples=0).mean_ap.value
+    marked = mark(vectors, labels, groups)
+    assert marked.told.tolist() == [False] * 18 + [True] * 2
+    assert len(set(marked.group.tolist())) == 20
+
+
+@pytest.mark.parametrize("times", [1e25, 1e38, 1e100, 1e300, 1e-21, 1e-25, 1e-38, 1e-300])
+@pytest.mark.parametrize("kind", [np.float32, np.float64, list])
+def test_fingerprints_may_be_of_any_finite_length(times: float, kind) -> None:
+    vectors = crowd(6, 5, 4, 1.0)[0].astype(np.float64)
+    vectors[::2] *= times
+    if kind is np.float32 and not 1e-37 < times < 1e38:
+        pytest.skip("float32 does not reach so far")
+    given = vectors.tolist() if kind is list else vectors.astype(kind)
+    before = np.array(given)
+    found = unit_vectors(given, "photos")
+    assert found.dtype == np.float32
+    expected = crowd(6, 5, 4, 1.0)[0]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert np.array_equal(given, before)  # the caller's own stay as they are
+
+
 def test_prints_and_serialises() -> None:
     found = retrieval(*crowd(6, 5, 4, 1.0))
     assert "R@1" in str(found)
@@ -288,10 +332,13 @@ def test_prints_and_serialises() -> None:
         (np.ones((3, 2)), [1, 2], "3 fingerprints but 2 labels"),
         (np.ones((2, 2)), [1, None], "photo 1 has no individual"),
         (np.ones((2, 2)), [1.0, math.nan], "photo 1 has no individual"),
+        (np.ones((2, 2)), [1, pandas.NA], "photo 1 has no individual"),
+        (np.ones((2, 2)), pandas.array([1, None], "Int64"), "photo 1 has no individual"),
         (np.ones((0, 2)), [], "fingerprints must be"),
         (np.ones(4), [1] * 4, "fingerprints must be"),
         (np.array([[1, 0], [0, 0]]), [1, 1], "no length"),
         (np.array([[1, 0], [np.nan, 1]]), [1, 1], "not finite"),
+        (np.array([[1e25, 0], [1e25, np.inf]]), [1, 1], r"1 fingerprints .* at row 1"),
         (np.ones((2, 2)), [1, 2], "nothing to measure"),
     ],
 )
@@ -305,5 +352,18 @@ def test_a_gallery_of_another_model_is_refused() -> None:
         retrieval(np.ones((2, 3)), [1, 1], np.ones((2, 4)), [1, 1])
     with pytest.raises(ResightError, match="labels are missing"):
         retrieval(np.ones((2, 3)), [1, 1], np.ones((2, 3)))
-    with pytest.raises(ResightError, match="starts at 1"):
-        retrieval(at(0, 1), [1, 1], ks=(0,))
+
+
+@pytest.mark.parametrize("ks", [(0,), (1, -5), (2.5,), (3.0,), ("5",)])
+def test_what_counts_no_photos_is_refused(ks) -> None:
+    with pytest.raises(ResightError, match="in whole numbers, and starts at 1"):
+        retrieval(at(0, 1), [1, 1], ks=ks)
+    assert list(retrieval(at(0, 1), [1, 1], ks=np.array([3, 1])).cmc) == [1, 3]
+
+
+@pytest.mark.parametrize("resamples", [-1, 2.5, None])
+def test_resamples_that_cannot_be_are_refused(resamples) -> None:
+    with pytest.raises(ResightError, match="resamples must be a whole number, 0 or more"):
+        retrieval(at(0, 1), [1, 1], resamples=resamples)
+    with pytest.raises(ResightError, match="resamples must be a whole number, 0 or more"):
+        mean_figures(np.ones((2, 1)), np.array([0, 1]), resamples=resamples)

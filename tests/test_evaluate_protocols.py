@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -118,6 +119,67 @@ def test_open_set_from_fingerprints() -> None:
         open_set(at(5), ["a"], at(0), ["a"])
 
 
+@pytest.mark.parametrize("gallery_labels", [["a", "b", "z"], ["b", "a", "z"]])
+def test_as_near_as_another_is_not_named_in_whatever_order(gallery_labels: list[str]) -> None:
+    gallery = at(0, 0, 90)  # photos of a and of b are equal
+    found = open_set(
+        at(0, 90, 45.1), ["a", "z", "new"], gallery, gallery_labels, threshold=0.9, resamples=0
+    )
+    assert found.baks is not None
+    assert found.baks.value == 0.5  # z is named, a is not
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**32))
+def test_open_set_agrees_with_asking_photo_by_photo(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    exact = np.array([*np.eye(4), *-np.eye(4), *itertools.product([-0.5, 0.5], repeat=4)])
+    queries, gallery = exact[rng.integers(24, size=30)], exact[rng.integers(24, size=12)]
+    asked, names = rng.integers(0, 6, 30), rng.integers(0, 4, 12)
+    asked[:2] = names[0], 5
+    found = open_set(queries, asked, gallery, names, threshold=0.6, resamples=0)
+    similar, right = queries @ gallery.T, []
+    for row, who in zip(similar, asked, strict=True):
+        own, other = row[names == who].max(initial=-2), row[names != who].max(initial=-2)
+        right.append(own > other and own >= 0.6)
+    known = [who for who in np.unique(asked) if who in names]
+    expected = np.mean([np.mean(np.array(right)[asked == who]) for who in known])
+    assert found.baks is not None
+    assert found.baks.value == pytest.approx(expected)
+
+
+def test_protocols_take_tensors_as_labels() -> None:
+    vectors, labels = crowd(1, 10, 6, 1.0)
+    told = torch.tensor(labels)
+    groups = np.arange(60) % 3
+    unseen = [
+        unseen_individuals(
+            vectors, kind(labels), seen=kind(labels[:24]), groups=kind(groups), resamples=0
+        ).to_dict()
+        for kind in (torch.tensor, list)
+    ]
+    assert unseen[0] == unseen[1]
+    assert closed_set(vectors, told, vectors, told, resamples=0).individuals == 10
+    opened = [
+        open_set(vectors, kind(labels), vectors[:30], kind(labels[:30]), resamples=0).to_dict()
+        for kind in (torch.tensor, list)
+    ]
+    assert opened[0] == opened[1]
+    by_score = [
+        open_set_figures(SCORES, kind([1, 1, 1, 1, 2, 1]), kind([1, 1, 2, 3, 3, 4]), kind([1, 2]))
+        for kind in (torch.tensor, list)
+    ]
+    assert by_score[0] == by_score[1]
+
+
+def test_a_threshold_of_nan_is_refused() -> None:
+    with pytest.raises(ResightError, match="threshold is NaN"):
+        open_set_figures(SCORES, NEAREST, TRUTH, {"a", "b"}, threshold=float("nan"))
+    everybody = open_set_figures(SCORES, NEAREST, TRUTH, {"a", "b"}, threshold=float("-inf"))
+    assert everybody.baus is not None
+    assert everybody.baus.value == 0
+
+
 def test_nearest_photos() -> None:
     place, score = nearest_photos(at(5, 80), at(0, 90, 90))
     assert place.tolist() == [0, 1]
@@ -192,6 +254,31 @@ def test_an_episode_stays_within_an_alphabet() -> None:
     assert n_way_k_shot(vectors, labels, ways=6).accuracy.value < 1
     with pytest.raises(ResightError, match="6-way 1-shot needs 6 individuals"):
         n_way_k_shot(vectors, labels, ways=6, within=alphabet)
+
+
+def test_names_that_come_again_in_another_alphabet_are_not_merged() -> None:
+    letters, alphabet = np.repeat(np.arange(5), 6), np.tile(["greek", "latin"], 15)
+    vectors = np.eye(10, dtype=np.float32)[2 * letters + (alphabet == "latin")]
+    with pytest.raises(ResightError, match=r"0 has photos in more than one .* \(group, name\)"):
+        n_way_k_shot(vectors, letters, ways=5, within=alphabet)
+    both = list(zip(alphabet.tolist(), letters.tolist(), strict=True))
+    assert n_way_k_shot(vectors, both, ways=5, within=alphabet).accuracy.value == 1
+
+
+@pytest.mark.parametrize("ways", [5, 13, 20])
+def test_equal_photos_tie_exactly_in_an_episode(ways: int) -> None:
+    labels = np.repeat(np.arange(100), 4)
+    for seed in range(20):
+        one = np.random.default_rng(seed).standard_normal(100)
+        vectors = np.tile((one / np.linalg.norm(one)).astype(np.float32), (400, 1))
+        found = n_way_k_shot(vectors, labels, ways=ways, episodes=2, resamples=0)
+        assert found.accuracy.value == 0, seed
+
+
+@pytest.mark.parametrize("episodes", [0, -1, 1.5])
+def test_no_episodes_are_refused(episodes) -> None:
+    with pytest.raises(ResightError, match="episodes must be a whole number, 1 or more"):
+        n_way_k_shot(*crowd(2, 25, 4, 0.0), episodes=episodes)
 
 
 def test_one_enrolled_worked_by_hand() -> None:

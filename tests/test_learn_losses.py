@@ -246,6 +246,23 @@ def test_half_precision_is_computed_in_float32(loss):
     torch.testing.assert_close(value, loss(embeddings.float(), labels))
 
 
+@pytest.mark.parametrize("remembered", [0, 1, 40])
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+def test_autocast_changes_neither_value_nor_gradient(loss, remembered):
+    labels, further = torch.arange(8).repeat(4), torch.arange(40) % 10
+    memory = (3 * unit(40, 16, 5, torch.float32)[:remembered], further[:remembered])
+    found = []
+    for enabled in (False, True):
+        embeddings = (2 * unit(32, 16, 4, torch.float32)).requires_grad_()
+        torch.manual_seed(0)  # of "weighted"
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            value = loss(embeddings, labels, memory if remembered else None)
+        value.backward()
+        found.append((value.detach(), embeddings.grad))
+    torch.testing.assert_close(found[1], found[0], rtol=1e-5, atol=1e-7)
+    assert bool(found[0][1].any())
+
+
 @given(
     labels=st.lists(st.integers(0, 4), min_size=1, max_size=14),
     seed=st.integers(0, 1000),

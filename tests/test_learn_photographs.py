@@ -5,12 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import timm
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from pytorch_metric_learning.losses import ArcFaceLoss as ReferenceArcFace
+from safetensors.torch import save_file
 from torch import nn
 
 from command_line import resight
@@ -86,11 +89,44 @@ def test_arcface_is_the_references(seed: int, margin: float, scale: float) -> No
     theirs = ReferenceArcFace(5, 8, margin=math.degrees(margin), scale=scale)
     theirs.W = nn.Parameter(ours.centres.detach().T.clone())
     found, expected = ours(vectors, labels), theirs(vectors, labels)
-    cosines = nn.functional.normalize(vectors) @ nn.functional.normalize(ours.centres).T
-    if float(torch.acos(cosines.detach().gather(1, labels[:, None])).max()) + margin < math.pi:
-        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
     (grad,) = torch.autograd.grad(found, vectors)
-    assert bool(grad.isfinite().all())
+    (expected_grad,) = torch.autograd.grad(expected, vectors)
+    torch.testing.assert_close(grad, expected_grad, rtol=1e-3, atol=1e-3)
+
+
+def test_arcface_pulls_back_even_what_lies_opposite() -> None:
+    margin, degrees = 0.3, torch.arange(140.0, 180.0)  # θ + m passes π at 162.8°
+    angles = (degrees * math.pi / 180).requires_grad_()
+    loss = ArcFaceLoss(2, 3, margin=margin, scale=1.0)
+    loss.centres = nn.Parameter(torch.eye(2, 3))
+    values = []
+    for angle in angles:  # in the plane at a right angle to the other centre, whose cosine is 0
+        photo = torch.stack([angle.cos(), torch.zeros(()), angle.sin()])[None]
+        values.append(loss(photo, torch.tensor([0])))
+    found = torch.stack(values)
+    logits = -torch.expm1(found.detach()).log()  # loss = log(1 + exp(−logit))
+    assert bool((logits.diff() < 0).all())
+    assert float(logits.diff().min()) == pytest.approx(-0.05, abs=0.01)
+    assert float(logits[-1]) == pytest.approx(
+        math.cos(math.radians(179)) - margin * math.sin(margin), abs=1e-4
+    )
+    (pull,) = torch.autograd.grad(found.sum(), angles)
+    assert bool((pull > 0).all())
+
+
+def test_arcface_is_the_same_under_autocast() -> None:
+    torch.manual_seed(0)
+    loss, labels = ArcFaceLoss(8, 16), torch.arange(8).repeat(4)
+    vectors, found = torch.randn(32, 16), []
+    for enabled in (False, True):
+        embeddings = vectors.clone().requires_grad_()
+        loss.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            value = loss(embeddings, labels)
+        value.backward()
+        found.append((value.detach(), embeddings.grad, loss.centres.grad))
+    torch.testing.assert_close(found[1], found[0], rtol=1e-5, atol=1e-6)
 
 
 def test_arcface_by_hand() -> None:
@@ -278,6 +314,40 @@ def test_photographs_go_on_from_imagenet_within_a_budget(
     )
     assert again.content_hash == card.content_hash  # with its epochs, the same training
     assert again.training["left_out"] == ["a: b"]
+
+
+def test_photographs_in_grey(herd: Path, tmp_path: Path) -> None:
+    """With weights of a file, which is pretrained and has a licence though nobody said so."""
+    weights = tmp_path / "mine.safetensors"
+    torch.manual_seed(0)
+    save_file(
+        timm.create_model("test_efficientnet").state_dict(),
+        weights,
+        metadata={"license": "CC-BY-NC-4.0"},
+    )
+    photos = sorted(herd.rglob("*.jpg"))
+    out = tmp_path / "m.onnx"
+    card = train_folder(
+        herd,
+        out,
+        body=f"test_efficientnet@{weights}",
+        channels=1,
+        size=64,
+        epochs=1,
+        mirrored=False,
+        whitened=False,
+        progress=False,
+    )
+    assert (card.channels, card.dim, card.fit) == (1, 256, "stretch")
+    assert (card.body, card.licence) == ("test_efficientnet@mine.safetensors", "CC-BY-NC-4.0")
+    assert card.training["body_pretrained"] is True
+    found = Fingerprinter(out)(photos).vectors
+    assert found.shape == (24, 256)
+    assert np.isfinite(found).all()
+    grey = [tmp_path / path.with_suffix(".png").name for path in photos]
+    for path, there in zip(photos, grey, strict=True):
+        Image.open(path).convert("L").save(there)
+    np.testing.assert_allclose(Fingerprinter(out)(grey).vectors, found, atol=1e-2)
 
 
 def test_a_bodys_rate_is_a_share_of_the_weights_that_learn() -> None:

@@ -22,6 +22,7 @@ from resight.learn.plan import (
     seconds,
     usual_body,
 )
+from resight.learn.train import train_photos
 from resight.photos.photo import Photo
 from resight.photos.sources import photos_by_individual
 
@@ -90,6 +91,95 @@ def test_drawings_are_grey_whoever_names_the_body(tmp_path: Path, body: str | No
         hertz=None,
     )
     assert (plan.kind, plan.body, plan.channels) == ("drawings", body or "drawing", 1)
+
+
+@pytest.fixture(scope="module")
+def animals(tmp_path_factory: pytest.TempPathFactory) -> list[Photo]:
+    """Photographs in colour."""
+    photos = made_up_photos(3, 2, size=(60, 80), channels=3)
+    return photos_by_individual(write_photos(tmp_path_factory.mktemp("animals") / "a", photos))
+
+
+def plan_for(
+    photos: list[Photo],
+    body: str | None,
+    *,
+    pretrained: bool | None = None,
+    channels: int | None = None,
+) -> Plan:
+    """A plan of which nothing else is given."""
+    return make_plan(
+        photos,
+        body,
+        None,
+        channels,
+        *[None] * 3,
+        pretrained=pretrained,
+        loss=None,
+        hertz=None,
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "resnet18@mine.safetensors",
+        "some/where/MINE.SAFETENSORS",
+        "hf-hub:BVRA/MegaDescriptor-T-224",
+        "hf_hub:BVRA/MegaDescriptor-T-224",
+    ],
+)
+def test_a_file_and_a_hub_are_pretrained_unasked(animals: list[Photo], body: str) -> None:
+    plan = plan_for(animals, body)
+    assert plan.pretrained
+    assert plan.fine_tune
+    assert plan == plan_for(animals, body, pretrained=True)
+    assert (plan.body, plan.size, plan.loss, plan.dim) == (body, (112, 144), "arcface", 256)
+
+
+def test_from_scratch_stays_from_scratch(animals: list[Photo]) -> None:
+    plan = plan_for(animals, "hf-hub:BVRA/MegaDescriptor-T-224", pretrained=False)
+    assert (plan.pretrained, plan.loss, plan.size) == (False, "triplet", (96, 96))
+    assert not plan_for(animals, "resnet18").pretrained, "its weights may be a download"
+    with pytest.raises(ResightError, match="--from-scratch") as caught:
+        plan_for(animals, "resnet18@mine.safetensors", pretrained=False)
+    assert "resnet18@mine.safetensors" in str(caught.value)
+
+
+@pytest.mark.parametrize("body", [None, "resnet18"])
+@pytest.mark.parametrize(("channels", "expected"), [(1, 1), (3, 3), (None, 3)])
+def test_a_pretrained_body_sees_grey_where_it_is_asked_for(
+    animals: list[Photo], body: str | None, channels: int | None, expected: int
+) -> None:
+    plan = plan_for(animals, body, pretrained=True, channels=channels)
+    assert (plan.fine_tune, plan.channels) == (True, expected)
+
+
+def test_of_grey_photographs_a_pretrained_body_sees_three_channels(tmp_path: Path) -> None:
+    photos = made_up_photos(3, 2, size=(60, 80), channels=1)
+    grey = photos_by_individual(write_photos(tmp_path / "photos", photos))
+    assert plan_for(grey, None, pretrained=True).channels == 3
+    assert plan_for(grey, None, pretrained=False).channels == 1
+
+
+@pytest.mark.parametrize("pretrained", [True, False])
+def test_a_budget_that_is_passed_over_is_told_of_before_photos_are_decoded(
+    tmp_path: Path,
+    animals: list[Photo],
+    pretrained: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def load_pixels(*_: object, **__: object) -> None:
+        raise ResightError("not yet")
+
+    monkeypatch.setattr("resight.learn.train.load_pixels", load_pixels)
+    for budget, times in ((60.0, int(not pretrained)), (None, 0)):
+        with pytest.raises(ResightError, match="not yet"):
+            train_photos(
+                animals, tmp_path / "m.onnx", budget=budget, networks=2, pretrained=pretrained
+            )
+        assert capsys.readouterr().err.count("budget") == times
 
 
 def test_of_many_individuals_few_photos_are_held_back() -> None:

@@ -16,7 +16,7 @@ from resight.errors import ResightError
 from resight.learn import create_embedder
 from resight.learn.plan import BODIES
 from resight.learn.weights import find_weights, licence_of, packaged_weights
-from resight.licences import PACKAGES
+from resight.licences import PACKAGES, caution, in_words
 
 LITE, PACKAGE = "tf_efficientnet_lite0", PACKAGES["tf_efficientnet_lite0"]
 
@@ -226,6 +226,68 @@ def test_licences() -> None:
     assert licence_of("hf-hub:BVRA/MegaDescriptor-T-224", True) == "CC-BY-NC-4.0"
     assert licence_of("resnet50.a1_in1k", True) == "apache-2.0"
     assert licence_of("nonesuch", True) == "unknown"
+
+
+@pytest.mark.parametrize("pretrained", [True, False])
+def test_the_licence_of_a_file_is_what_it_says(tmp_path: Path, pretrained: bool) -> None:
+    """A file is loaded either way, so it has a licence either way."""
+    path = tmp_path / "mine.safetensors"
+    config = tmp_path / "config.json"
+
+    def told(body: str = f"resnet18@{path}") -> str:
+        return licence_of(body, pretrained)
+
+    _save(path)
+    assert told() == told(str(path)) == "unknown"
+    assert told(f"hf-hub:BVRA/MegaDescriptor-T-224@{path}") == "CC-BY-NC-4.0"
+    named = path.rename(tmp_path / "MegaDescriptor-T-224.safetensors")
+    assert told(f"swin_tiny_patch4_window7_224@{named}") == "CC-BY-NC-4.0"
+    named.rename(path)
+    for broken in (
+        "[]",
+        "{",
+        '{"license": 3, "pretrained_cfg": 4}',
+        '{"license": " "}',
+        "[" * 99999,
+    ):
+        config.write_text(broken)
+        assert told() == "unknown"
+    config.write_text(json.dumps({"pretrained_cfg": {"license": "cc-by-nc-4.0"}}))
+    assert told() == "cc-by-nc-4.0"
+    config.write_text(json.dumps({"license": "mit", "pretrained_cfg": {}}))
+    assert told() == "mit"
+    _save(path, license="CC-BY-4.0\n")
+    assert told() == "CC-BY-4.0"
+    _save(path, licence="x" * 1000)
+    assert told() == "x" * 100
+    for content in (b"", b"no weights"):
+        path.write_bytes(content)
+        assert told() == "mit", "its neighbour says it"
+    path.unlink()
+    config.unlink()
+    assert told() == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("licence", "words"),
+    [
+        ("", ""),
+        ("Apache-2.0", ""),
+        ("apache-2.0", ""),
+        ("CC0-1.0", ""),
+        ("CC-BY-NC-4.0", "not for commercial use"),
+        ("cc_by_nc_sa", "not for commercial use"),
+        ("fair-noncommercial-research-license", "not for commercial use"),
+        ("unknown", "ask who published"),
+        ("dinov3-license", "read what it allows"),
+        ("encumbered", "read what it allows"),
+    ],
+)
+def test_what_has_to_be_heeded_of_a_licence(licence: str, words: str) -> None:
+    assert bool(caution(licence)) == bool(words)
+    assert words in caution(licence)
+    assert in_words(licence).startswith(licence)
+    assert in_words(licence).endswith(caution(licence))
 
 
 def test_a_plain_name_stays_what_it_is() -> None:

@@ -127,6 +127,23 @@ def test_what_is_wrong_with_a_photo_is_told_with_its_place(tmp_path: Path) -> No
         assert looked.problems[0].where == str(tmp_path / "cut.jpg")
 
 
+def test_a_box_of_the_whole_picture_is_the_same_photo_as_none(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    scene(1).save(tmp_path / "a.jpg", exif=exif)
+    scene(2).save(tmp_path / "b.jpg")
+    table = tmp_path / "t.csv"
+    table.write_text(
+        "path,individual,box\na.jpg,Luna,\na.jpg,Sol,0 0 200 300\na.jpg,Sol,0 0 200 299\n"
+        "b.jpg,Luna,\nb.jpg,Luna,0 0 300 200\n"
+    )
+    found = gather(table, skip_bad=True)
+    assert [(one.row, one.what.partition(": ")[2]) for one in found.left_out] == [
+        (row, "stands there as 'Luna' and 'Sol'; a photo has one name") for row in (2, 3)
+    ]
+    assert len(found.photos) == len(found.facts) == 3
+
+
 def test_heic_is_read_with_its_date_and_upright(tmp_path: Path) -> None:
     heif = pytest.importorskip("pillow_heif", reason="pillow-heif is not installed")
     exif = Image.Exif()

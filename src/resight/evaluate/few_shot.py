@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resight.errors import ResightError
-from resight.evaluate.metrics import Array, Figure, mean_figures, table, with_intervals
+from resight.evaluate.metrics import Array, Figure, at_least, mean_figures, table, with_intervals
 from resight.evaluate.ranking import Floats, Ints, Labels, encode, similarity_blocks, unit_vectors
 
 # What a second look at a photo (its position) and some others is worth beside their cosines: (n,).
@@ -76,15 +76,18 @@ def n_way_k_shot(
         shots: enrolled photos of each.
         drawers: (n,) who drew (or photographed) each photo.
         within: (n,) an episode stays within one of these, an alphabet say, one per individual.
-        episodes: how many draws.
+            Where names come again in another, give (group, name) as the label.
+        episodes: how many draws, 1 or more.
         look: a second look at each photo that is asked and all that are enrolled, by positions in
             `vectors`; it is added to their cosines.
         resamples: of the bootstrap.
         seed: of the draws and the bootstrap.
 
     Raises:
-        ResightError: nowhere are there enough individuals with enough photos.
+        ResightError: nowhere are there enough individuals with enough photos, or the photos of one
+            lie within several groups.
     """
+    at_least(1, episodes, "episodes")
     vectors = unit_vectors(vectors, "photos")
     codes: dict[Hashable, int] = {}
     own = encode(labels, codes, len(vectors), "photos")
@@ -94,6 +97,12 @@ def n_way_k_shot(
     photos = [np.flatnonzero(own == code) for code in range(len(codes))]
     fit = np.array([len(places) > shots for places in photos])
     home = np.array([field[places[0]] for places in photos])
+    astray = np.flatnonzero(field != home[own])
+    if astray.size:
+        raise ResightError(
+            f"individual {list(codes)[own[astray[0]]]!r} has photos in more than one group of "
+            "`within`, so these would be taken for one; give (group, name) as the label"
+        )
     fields = [f for f in np.unique(home) if (fit & (home == f)).sum() >= ways]
     if ways < 2 or shots < 1 or not fields:
         raise ResightError(
@@ -109,7 +118,9 @@ def n_way_k_shot(
         else:
             who, drawn = _draw_by_drawers(own, by_drawer, here, ways, shots, rng)
         known = drawn[:, 1:].ravel()
-        similar = vectors[drawn[:, 0]] @ vectors[known].T
+        # In double precision, so that equal photos tie exactly.
+        asking, enrolled = vectors[drawn[:, 0]].astype(np.float64), vectors[known]
+        similar = (asking @ enrolled.T.astype(np.float64)).astype(np.float32)
         if look is not None:
             similar = similar + np.stack([look(one, known) for one in drawn[:, 0].tolist()])
         best = similar.reshape(ways, ways, shots).max(axis=2)

@@ -52,6 +52,12 @@ def table(title: str, figures: dict[str, Figure | None], notes: Sequence[str] = 
     return "\n".join([*lines, *(f"  {note}" for note in notes)])
 
 
+def at_least(least: int, value: Any, what: str) -> None:
+    """Refuse a count that is no whole number, or too small."""
+    if not isinstance(value, int | np.integer) or int(value) < least:
+        raise ResightError(f"{what} must be a whole number, {least} or more, got {value!r}")
+
+
 def resamples_of(strata: Sequence[int], resamples: int, seed: int) -> Iterator[Array]:
     """Draw individuals with replacement, each stratum by itself.
 
@@ -86,6 +92,7 @@ def with_intervals(
         resamples: 0 for none.
         seed: the same seed gives the same intervals.
     """
+    at_least(0, resamples, "resamples")
     values = np.asarray(statistic(np.ones(sum(strata))), np.float64)
     low = high = np.full(len(values), np.nan)
     if resamples:
@@ -212,9 +219,12 @@ def retrieval(
         ResightError: shapes or lengths that do not fit, fingerprints that are not finite, or no
             query with anything to find.
     """
-    if any(k < 1 for k in ks):
-        raise ResightError(f"k counts nearest photos and starts at 1, got {list(ks)}")
-    ks = sorted({1, *ks})
+    if not all(isinstance(k, int | np.integer) and k >= 1 for k in ks):
+        raise ResightError(
+            f"k counts nearest photos, in whole numbers, and starts at 1, got {list(ks)}"
+        )
+    at_least(0, resamples, "resamples")  # not only once everything is ranked
+    ks = sorted({1, *map(int, ks)})
     ranked = rank_matches(
         queries,
         query_labels,

@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resight.errors import ResightError
-from resight.evaluate.ranking import Floats, Ints, encode, similarity_blocks, unit_vectors
+from resight.evaluate.ranking import (
+    Floats,
+    Ints,
+    encode,
+    listed,
+    missing,
+    similarity_blocks,
+    unit_vectors,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,19 +45,19 @@ def mark(
     individuals: Sequence[Hashable] | NDArray[Any],
     encounters: Sequence[Hashable] | NDArray[Any] | None = None,
 ) -> Marked:
-    """Check fingerprints (n, d) and their labels; an encounter of None or below 0 is none.
+    """Check fingerprints (n, d) and their labels; an encounter of None, NaN or below 0 is none.
 
     Raises:
         ResightError: lengths that do not fit, or fingerprints that are not finite.
     """
     vectors = unit_vectors(vectors, "photos")
     codes: dict[Hashable, int] = {}
-    who = encode(list(individuals), codes, len(vectors), "photos")
-    values = [None] * len(vectors) if encounters is None else list(encounters)
+    who = encode(individuals, codes, len(vectors), "photos")
+    values = [None] * len(vectors) if encounters is None else listed(encounters)
     if len(values) != len(vectors):
         raise ResightError(f"photos: {len(vectors)} fingerprints but {len(values)} encounters")
     groups: dict[Hashable, int] = {}
-    told = np.array([value is not None and not _negative(value) for value in values], bool)
+    told = np.array([not missing(value) and not _negative(value) for value in values], bool)
     keys: list[Hashable] = [
         (int(person), value) if there else (place,)
         for place, (person, value, there) in enumerate(zip(who, values, told, strict=True))
@@ -59,7 +67,7 @@ def mark(
 
 
 def _negative(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and int(value) < 0
+    return isinstance(value, int) and value < 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from resight.errors import ResightError
 from resight.evaluate.metrics import Array, Figure, table, with_intervals
-from resight.evaluate.ranking import Labels, encode
+from resight.evaluate.ranking import Labels, encode, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +89,15 @@ def open_set_figures(
         resamples, seed: of the bootstrap, which draws known and new individuals apart.
 
     Raises:
-        ResightError: no known or no new query, or lengths that do not fit.
+        ResightError: no known or no new query, a threshold of NaN, or lengths that do not fit.
     """
     scores = np.asarray(scores, np.float64)
     if scores.ndim != 1 or not np.isfinite(scores).all():
         raise ResightError("scores must be one finite number a query")
+    if threshold is not None and math.isnan(threshold):
+        raise ResightError("the threshold is NaN, so it parts nothing; give a number, or None")
     codes: dict[Hashable, int] = {}
-    in_catalogue = encode(list(enrolled), codes, len(enrolled), "enrolled")
+    in_catalogue = encode(listed(enrolled), codes, len(enrolled), "enrolled")
     truth = encode(labels, codes, len(scores), "queries")
     answer = encode(nearest, codes, len(scores), "nearest")
     known = np.isin(truth, in_catalogue)

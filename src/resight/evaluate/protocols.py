@@ -20,7 +20,15 @@ from resight.errors import ResightError
 from resight.evaluate.few_shot import FewShot, OneEnrolled, n_way_k_shot, one_enrolled
 from resight.evaluate.metrics import Retrieval, retrieval
 from resight.evaluate.open_set import OpenSet, open_set_figures
-from resight.evaluate.ranking import Floats, Ints, Labels, encode, similarity_blocks, unit_vectors
+from resight.evaluate.ranking import (
+    Floats,
+    Ints,
+    Labels,
+    encode,
+    listed,
+    similarity_blocks,
+    unit_vectors,
+)
 
 __all__ = [
     "FewShot",
@@ -53,8 +61,8 @@ def closed_set(
         ResightError: a query's individual is not in the gallery (that is an open set).
     """
     if gallery is not None and gallery_labels is not None:
-        known = set(_as_list(gallery_labels))
-        strangers = [label for label in _as_list(query_labels) if label not in known]
+        known = set(listed(gallery_labels))
+        strangers = [label for label in listed(query_labels) if label not in known]
         if strangers:
             raise ResightError(
                 f"{len(strangers)} queries are of individuals that the gallery lacks "
@@ -103,11 +111,12 @@ def unseen_individuals(
         groups: (n,) encounters, see `resight.evaluate.metrics.retrieval`.
         **options: of `resight.evaluate.metrics.retrieval`.
     """
-    names, trained = _as_list(labels), set(_as_list(seen))
+    names, trained = listed(labels), set(listed(seen))
     keep = [place for place, name in enumerate(names) if name not in trained]
     if not keep:
         raise ResightError("training saw every individual, so none is left to ask")
-    of_kept = None if groups is None else [_as_list(groups)[place] for place in keep]
+    encounters = None if groups is None else listed(groups)
+    of_kept = None if encounters is None else [encounters[place] for place in keep]
     return retrieval(
         np.asarray(vectors)[keep], [names[place] for place in keep], query_groups=of_kept, **options
     )
@@ -125,20 +134,29 @@ def open_set(
 ) -> OpenSet:
     """Measure the answer "known, and who" or "new" by each query's nearest photo in the gallery.
 
+    Where a photo of another individual is as near as the query's own, the answer is the other.
+
     Args:
         queries, query_labels: fingerprints (q, d) and true individuals (q,).
         gallery, gallery_labels: fingerprints (g, d) and individuals (g,) of the catalogue.
         threshold: cosine similarity below which the answer is "new".
         resamples, seed: of the bootstrap.
     """
-    names = _as_list(gallery_labels)
-    nearest, score = nearest_photos(queries, gallery)
-    encode(gallery_labels, {}, len(gallery), "gallery")
+    queries, gallery = unit_vectors(queries, "queries"), unit_vectors(gallery, "gallery")
+    codes: dict[Hashable, int] = {}
+    of_gallery = encode(gallery_labels, codes, len(gallery), "gallery")
+    own = encode(query_labels, codes, len(queries), "queries")
+    place = np.empty(len(queries), np.int64)
+    score = np.empty(len(queries), np.float32)
+    for part, cells in similarity_blocks(queries, gallery):
+        score[part] = cells.max(axis=1)
+        stranger = (cells == score[part, None]) & (of_gallery != own[part, None])
+        place[part] = np.where(stranger.any(axis=1), stranger.argmax(axis=1), cells.argmax(axis=1))
     return open_set_figures(
         score,
-        [names[place] for place in nearest],
-        query_labels,
-        set(names),
+        of_gallery[place],
+        own,
+        np.unique(of_gallery),
         threshold=threshold,
         resamples=resamples,
         seed=seed,
@@ -154,7 +172,3 @@ def nearest_photos(queries: Floats, gallery: Floats) -> tuple[Ints, Floats]:
         place[part] = cells.argmax(axis=1)
         score[part] = cells[np.arange(len(cells)), place[part]]
     return place, score
-
-
-def _as_list(labels: Labels | set[Hashable]) -> list[Any]:
-    return labels.tolist() if isinstance(labels, np.ndarray) else list(labels)

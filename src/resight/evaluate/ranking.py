@@ -27,6 +27,7 @@ Ints = NDArray[np.int64]
 BLOCK_CELLS = 32_000_000  # similarities held at a time: 128 MB
 _DOUBLE_UP_TO = 2_000_000_000  # multiplications; below it double precision costs under 0.1 s
 _FEW = 16
+_SHORT = 1e-15  # the squares of what is shorter lose digits in float32
 
 
 def unit_vectors(vectors: Any, what: str) -> Floats:
@@ -35,19 +36,47 @@ def unit_vectors(vectors: Any, what: str) -> Floats:
     Raises:
         ResightError: not two-dimensional, no rows, or a row that is not finite or has no length.
     """
-    array = np.asarray(vectors, dtype=np.float32)
-    if array.ndim != 2 or 0 in array.shape:
-        raise ResightError(f"{what}: fingerprints must be an (n, d) array, got shape {array.shape}")
-    lengths = np.linalg.norm(array, axis=1)
-    bad = np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))
-    if bad.size:
-        raise ResightError(
-            f"{what}: {bad.size} fingerprints are not finite or have no length "
-            f"(first at row {bad[0]}); leave those photos out"
-        )
+    with np.errstate(over="ignore"):
+        array = np.asarray(vectors, dtype=np.float32)
+        if array.ndim != 2 or 0 in array.shape:
+            raise ResightError(
+                f"{what}: fingerprints must be an (n, d) array, got shape {array.shape}"
+            )
+        lengths = np.linalg.norm(array, axis=1)
+    odd = np.flatnonzero(~(np.isfinite(lengths) & (lengths > _SHORT)))
+    if odd.size:  # too long or too short for float32, or bad
+        rows = np.asarray(np.asarray(vectors)[odd], np.float64)
+        largest = np.abs(rows).max(axis=1, keepdims=True)
+        bad = odd[~(np.isfinite(largest) & (largest > 0))[:, 0]]
+        if bad.size:
+            raise ResightError(
+                f"{what}: {bad.size} fingerprints are not finite or have no length "
+                f"(first at row {bad[0]}); leave those photos out"
+            )
+        rows /= largest
+        array = array.copy()  # it may be the caller's
+        array[odd] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        lengths[odd] = 1
     if np.abs(lengths - 1).max() > 1e-5:
         array = array / lengths[:, None]
     return np.ascontiguousarray(array)
+
+
+def listed(labels: Any) -> list[Any]:
+    """Labels as values that are equal where they look equal.
+
+    Two of torch's numbers never are: each would be an individual by itself.
+    """
+    values = labels.tolist() if hasattr(labels, "tolist") else list(labels)
+    return [value.tolist() if hasattr(value, "tolist") else value for value in values]
+
+
+def missing(value: Any) -> bool:
+    """Whether a label is None, NaN or pandas' NA."""
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # NA is neither equal to itself nor unequal
+        return True
 
 
 def encode(labels: Labels, codes: dict[Hashable, int], n: int, what: str) -> Ints:
@@ -56,11 +85,11 @@ def encode(labels: Labels, codes: dict[Hashable, int], n: int, what: str) -> Int
     Raises:
         ResightError: another number of labels than fingerprints, or a photo without a label.
     """
-    values = labels.tolist() if isinstance(labels, np.ndarray) else list(labels)
+    values = listed(labels)
     if len(values) != n:
         raise ResightError(f"{what}: {n} fingerprints but {len(values)} labels")
     for place, value in enumerate(values):
-        if value is None or value != value:
+        if missing(value):
             raise ResightError(f"{what}: photo {place} has no individual; leave it out")
     return np.fromiter((codes.setdefault(value, len(codes)) for value in values), np.int64, n)
 
@@ -69,14 +98,11 @@ def _encode_groups(groups: Labels | None, codes: dict[Hashable, int], n: int, wh
     """Encounters as whole numbers; -1 where a photo belongs to none."""
     if groups is None:
         return np.full(n, -1, np.int64)
-    values = groups.tolist() if isinstance(groups, np.ndarray) else list(groups)
+    values = listed(groups)
     if len(values) != n:
         raise ResightError(f"{what}: {n} fingerprints but {len(values)} encounters")
     return np.fromiter(
-        (
-            -1 if value is None or value != value else codes.setdefault(value, len(codes))
-            for value in values
-        ),
+        (-1 if missing(value) else codes.setdefault(value, len(codes)) for value in values),
         np.int64,
         n,
     )

@@ -80,7 +80,7 @@ class Card:
         """
         try:
             entries = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # the latter of thousands of brackets
             raise UnusableModel(f"the card is not JSON ({error})") from None
         if not isinstance(entries, dict):
             raise UnusableModel("the card is not a JSON object")

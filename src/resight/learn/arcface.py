@@ -14,7 +14,9 @@ class ArcFaceLoss(nn.Module):
 
     The angle θ between a photo and its own centre counts as θ + m; all cosines are multiplied by
     the scale (Deng et al., "ArcFace: Additive Angular Margin Loss for Deep Face Recognition",
-    CVPR 2019). Where θ + m passes π, −1 − m + θ·0 stands for the cosine.
+    CVPR 2019). Where θ + m passes π, cos(θ + m) would rise again; there cos θ − m·sin m stands for
+    it, as in the authors' code. It goes on falling, with a gradient, after a small step down
+    (0.04 at m = 0.3).
 
     The centres start from nothing, so the margin is led in: it grows evenly from 0 over the first
     `lead_in` batches of training.
@@ -58,11 +60,13 @@ class ArcFaceLoss(nn.Module):
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """The mean loss of a batch."""
-        cosines = F.normalize(embeddings.float()) @ F.normalize(self.centres).T
+        with torch.autocast(embeddings.device.type, enabled=False):  # or the product is in half
+            cosines = F.normalize(embeddings.float()) @ F.normalize(self.centres).T
         own = cosines.gather(1, labels[:, None])
         margin = self.margin * min(1.0, int(self.seen) / self.lead_in if self.lead_in else 1.0)
         angle = torch.acos(own.clamp(-1 + 1e-6, 1 - 1e-6))
-        wider = torch.where(angle + margin < math.pi, torch.cos(angle + margin), own.detach() - 1)
+        beyond = own - margin * math.sin(margin)
+        wider = torch.where(angle + margin < math.pi, torch.cos(angle + margin), beyond)
         if self.training:
             self.seen += 1
         return F.cross_entropy(self.scale * cosines.scatter(1, labels[:, None], wider), labels)

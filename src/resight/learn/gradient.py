@@ -58,7 +58,8 @@ def attach(
     """
     if not (torch.is_grad_enabled() and embeddings.requires_grad):
         return value
-    with torch.no_grad():
+    # Autocast would make the products in half precision, and cannot add them to what is not.
+    with torch.no_grad(), torch.autocast(embeddings.device.type, enabled=False):
         unit = columns[: len(embeddings)]
         if isinstance(by_cosine, Triplets):
             pull = _pull_of_triplets(by_cosine, columns, len(unit))

@@ -142,8 +142,6 @@ def _from_scratch(
     epochs = plan.epochs or int(usual)
     if progress:
         tell(counted(epochs, "epoch"))
-        if plan.budget is not None:
-            tell("a budget is for photographs on a pretrained body; here --epochs says how long")
     fit_epochs(learn, epochs, RATE, progress, [Resume(state, keep=True, every=_SAVED)])
     return learn, replace(plan, epochs=epochs)
 

@@ -49,7 +49,7 @@ EPOCHS, EPOCHS_MIRRORED = (3, 40), (3, 80)
 # number of epochs, and down to half of that for the second.
 MANY, ENOUGH = 30, 12
 _SMALLEST = 96
-BATCHES = 1500  # what a small set is given, however few photos it has
+BATCHES = 3000  # what a small set is given where there is time, however few photos it has
 BUDGET = 30 * 60.0
 _LED_IN = 0.25  # of the training until ArcFace's margin is whole, without a head learned first
 _WARM = 0.15  # of the training until the learning rate is whole

@@ -14,7 +14,7 @@ import numpy as np
 from resight.errors import ResightError
 from resight.learn.data import PhotoSet
 from resight.learn.hearing import plan_hearing
-from resight.learn.weights import OWN, package_of, packaged_weights
+from resight.learn.weights import OWN, file_of, is_of_hub, package_of, packaged_weights
 from resight.licences import PACKAGES
 from resight.photos.decode import Fit
 from resight.photos.photo import Photo
@@ -230,7 +230,18 @@ def make_plan(
     loss: LossName | None,
     hertz: tuple[float, float] | None,
 ) -> Plan:
-    """What is not given, by the look of the photos."""
+    """What is not given, by the look of the photos.
+
+    Raises:
+        ResightError: options that contradict each other.
+    """
+    if body is not None and file_of(body) is not None:
+        if pretrained is False:
+            raise ResightError(
+                f"--body {body} is a file of weights to begin from, and --from-scratch begins "
+                "from none; leave one of them out"
+            )
+        pretrained = True  # it is loaded, whatever the photos are
     if (hearing := plan_hearing(photos, size, channels, hertz)) is not None:
         return Plan(
             kind="sound",
@@ -247,15 +258,15 @@ def make_plan(
         )
     seen = look(photos)
     own = body is None or body in OWN
-    channels = channels or (1 if seen.grey and not pretrained and own else 3)
     small = (max(size) if size else int(seen.shapes.max())) <= SMALL
     kind: Kind = "drawings" if seen.grey and seen.dark and small else "photos"
     usual = body or usual_body()
     if pretrained is None:
         packaged = body in PACKAGES if body else kind == "photos" and not small
-        pretrained = packaged and packaged_weights(usual) is not None
-    if pretrained and kind == "photos":
-        channels = 3
+        asked_of_hub = kind == "photos" and is_of_hub(usual)
+        pretrained = asked_of_hub or (packaged and packaged_weights(usual) is not None)
+    # A pretrained body knows colours, and is shown them unless grey is asked for.
+    channels = channels or (1 if seen.grey and own and not pretrained else 3)
     fine_tune = pretrained and kind == "photos"
     # Others were mostly trained for 224×224, and many take nothing else.
     most = LARGEST_SIZE if usual in PACKAGES else LARGE_SIZE

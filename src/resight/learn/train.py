@@ -142,7 +142,7 @@ def train_photos(
         out: the model file to write, `NAME.onnx`.
         body, channels, pretrained: see `create_embedder`. By default photographs take
             EfficientNet-Lite2 with the ImageNet weights that come as a package, or Lite0 where only
-            its package is installed.
+            its package is installed, and a hub's body or a file of weights is pretrained.
         size: pixels of the side of square photos, or (height, width). By default of the photos' own
             proportions.
         dim: length of the embedding: by default 256 for a pretrained body, else 128.
@@ -208,6 +208,12 @@ def train_photos(
         raise ResightError("looks turn photos, and recordings are not turned; leave them out")
     whitened = whitened and (plan.fine_tune or plan.kind == "drawings")
     plan = replace(plan, individuals=individuals, mirrored=mirrored, whitened=whitened)
+    if progress and plan.budget is not None and not plan.fine_tune:  # now, not after the decoding
+        tell(
+            "the budget is passed over: it is for photographs on a pretrained body; for others "
+            "--epochs says how long"
+        )
+    licence = licence_of(plan.body, plan.pretrained)  # in an hour a file may be gone
     if plan.hearing is not None:  # a recording stands there once for each of its windows
         pixels, kept, bad = load_windows(photos, plan.hearing, progress=progress)
     else:
@@ -279,7 +285,7 @@ def train_photos(
     card = learn.export_onnx(
         out,
         fit=plan.fit,
-        licence=licence_of(plan.body, plan.pretrained),
+        licence=licence,
         network=network,
         networks=networks,
         looks=len(LOOKS) if looks else 1,

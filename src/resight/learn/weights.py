@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from resight.errors import ResightError
 from resight.licences import HUBS, PACKAGES, PACKAGES_LICENCE
 
 OWN = ("small", "drawing", "sound")  # bodies that nobody has weights for
+_LONGEST_LICENCE = 100  # letters; a licence's name, not its text
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,8 @@ def find_weights(body: str, pretrained: bool) -> Weights:
     Raises:
         ResightError: the file is missing, broken, or does not say what it is of.
     """
-    name, at, file = body.rpartition("@")
-    if file.lower().endswith(".safetensors"):
-        path = Path(file)
+    if (path := file_of(body)) is not None:
+        name, at, _ = body.rpartition("@")
         tensors, said = _read_file(path)
         name = name if at else said
         if not name:
@@ -70,6 +71,17 @@ def find_weights(body: str, pretrained: bool) -> Weights:
     if (packaged := packaged_weights(body)) is not None:
         return Weights(body, _given(body, packaged, PACKAGES[body]))
     return Weights(body, {"pretrained": True})
+
+
+def file_of(body: str) -> Path | None:
+    """The file of weights that a body names; None where it names none."""
+    file = body.rpartition("@")[2]
+    return Path(file) if file.lower().endswith(".safetensors") else None
+
+
+def is_of_hub(body: str) -> bool:
+    """Whether a body is one of a hub's, which is of use with its weights only."""
+    return body.startswith(("hf-hub:", "hf_hub:"))
 
 
 def normalisation(net: nn.Module) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
@@ -123,20 +135,53 @@ def how_to_get(body: str) -> str:
 
 
 def licence_of(body: str, pretrained: bool) -> str:
-    """The licence of a body's published weights as far as it is known; "" where there are none."""
+    """The licence of the weights that a body begins with; "" where it begins with none.
+
+    That of a file is what the file says (`license` in its metadata), else the `config.json` beside
+    it; "unknown" where nothing is known of it.
+    """
+    if (file := file_of(body)) is not None:  # loaded whether `pretrained` or not
+        return _licence_told(file) or _licence_by_name(body, file) or "unknown"
     if not pretrained or body in OWN:
         return ""
     if body in PACKAGES:
         return PACKAGES_LICENCE
-    for beginning, licence in HUBS.items():
-        if body.startswith(beginning):
-            return licence
+    if licence := _licence_by_name(body):
+        return licence
     import timm
 
     try:
         return str(timm.get_pretrained_cfg(body).license or "unknown")
     except Exception:  # a name of another library, or of a hub
         return "unknown"
+
+
+def _licence_by_name(body: str, file: Path | None = None) -> str:
+    """The licence of a hub's weights, by the body's name or the file's; "" for other names."""
+    for beginning, licence in HUBS.items():
+        model = beginning.rpartition("/")[2]
+        if body.startswith(beginning) or (file is not None and file.name.startswith(model)):
+            return licence
+    return ""
+
+
+def _licence_told(path: Path) -> str:
+    """The licence that a file of weights or its `config.json` tells; "" where neither does."""
+    from safetensors import safe_open
+
+    told: list[Any] = []
+    # What cannot be read is told of when it is loaded.
+    with suppress(Exception), safe_open(path, framework="pt") as file:
+        told.append(file.metadata())
+    with suppress(OSError, ValueError, RecursionError):
+        config = json.loads(path.with_name("config.json").read_text(encoding="utf-8"))
+        told += [config, config.get("pretrained_cfg")] if isinstance(config, dict) else []
+    for entries in told:
+        for key in ("license", "licence"):
+            words = entries.get(key) if isinstance(entries, dict) else None
+            if isinstance(words, str) and words.strip():
+                return " ".join(words.split())[:_LONGEST_LICENCE]
+    return ""
 
 
 def _given(architecture: str, tensors: dict[str, Tensor], source: str) -> dict[str, Any]:

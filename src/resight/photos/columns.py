@@ -60,6 +60,20 @@ _NO_ANIMAL = (
 )  # fmt: skip
 
 
+def has_path(found: Sequence[str], columns: Mapping[str, str]) -> bool:
+    """Whether `meaning_of` would find a column of paths, or several, among these.
+
+    Args:
+        found: the columns' names as they stand there.
+        columns: what the caller says, as for `meaning_of`.
+    """
+    if "path" in columns:
+        told = columns["path"].strip().casefold()
+        return bool(told) and told in [name.strip().casefold() for name in found]
+    known = {"path", *(name for line in _OTHERS["path"] for name in line)}
+    return any(_plain(name) in known for name in found)
+
+
 def meaning_of(
     table: Path,
     found: Sequence[str],
@@ -101,6 +115,11 @@ def meaning_of(
             meant[ours] = guessed[ours] = place
     if "path" not in meant:
         raise UnusablePhotos(_no_path(table, names))
+    if "individual" not in meant and "individual" not in columns:
+        # Image,Id is how Kaggle has it; an id in front of the path is mostly the row's number.
+        ids = [n for n, name in enumerate(plain) if name == "id" and n not in meant.values()]
+        if len(ids) == 1 and ids[0] > meant["path"]:
+            meant["individual"] = guessed["individual"] = ids[0]
     if len(meant.keys() & {*SPAN}) == 1:
         for ours in SPAN:
             meant.pop(ours, None)
@@ -115,8 +134,8 @@ def meaning_of(
         say(f"{table}: taken are {taken}")
     others = [name for n, name in enumerate(names) if name and n not in meant.values()]
     if others:
-        near = {name: _near(name) for name in others}
-        words = [f"{name} (is it {near[name]}?)" if near[name] else name for name in others]
+        near = {name: one for name in others if (one := _near(name)) and one not in meant}
+        words = [f"{name} (is it {near[name]}?)" if name in near else name for name in others]
         say(f"{table}: not used: {', '.join(words)}; known are {', '.join(COLUMNS)}")
     return meant
 
@@ -171,6 +190,8 @@ def _other(
 
 
 def _near(name: str) -> str | None:
+    if _plain(name) == "id":
+        return "individual"
     return next(iter(difflib.get_close_matches(name.casefold(), COLUMNS, 1)), None)
 
 

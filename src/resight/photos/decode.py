@@ -27,7 +27,7 @@ Fit = Literal["pad", "stretch", "crop"]
 COMMON = ("PNG", "JPEG", "GIF", "BMP", "PPM")  # at hand as soon as Pillow is
 OTHERS = ("TIFF", "WEBP", "JPEG2000", "AVIF")
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-MAX_PIXELS = 50_000_000
+MAX_PIXELS = 125_000_000  # what cameras and telephones write; decoded, 375 MB
 IN_MEMORY = "a picture in memory"
 
 # What Pillow warns of (great size, odd EXIF) is either harmless or refused below, in words.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -87,7 +87,7 @@ def examine(
     does not grow with the photos but for the facts themselves (some 400 bytes a photo).
 
     Found are files that are missing or cannot be read, boxes that do not lie within their
-    picture, and photos (the same box of the same file) that have two names.
+    picture, and photos (the same box of the same file, or the whole of it) that have two names.
 
     Args:
         photos: what to look at; several may be boxes of one file, which is read once.
@@ -95,11 +95,12 @@ def examine(
         progress: words for a bar on stderr, or None for no bar.
     """
     facts: list[Facts | None] = [None] * len(photos)
-    wrong: dict[int, str] = dict(two_names(photos))
+    wrong: dict[int, str] = {}
     for looked in _in_threads(photos, threads, progress):
         facts[looked.place] = looked.facts
         if looked.wrong is not None:
             wrong[looked.place] = looked.wrong
+    wrong = dict(two_names(photos, facts)) | wrong
     problems = []
     for place in sorted(wrong):
         path = photos[place].path
@@ -108,17 +109,24 @@ def examine(
     return Examined(facts, problems)
 
 
-def two_names(photos: Iterable[Photo]) -> Iterator[tuple[int, str]]:
+def two_names(photos: Sequence[Photo], facts: Sequence[Facts | None]) -> Iterator[tuple[int, str]]:
     """The photos that stand there twice with different names: each one's place, and words."""
+
+    def part(place: int) -> tuple[Path, Box | None]:
+        """A box that is the whole picture is as good as none."""
+        box, fact = photos[place].box, facts[place]
+        is_whole = fact is not None and box == (0, 0, fact.width, fact.height)
+        return photos[place].path, None if is_whole else box
+
     names: dict[tuple[Path, Box | None], set[str]] = defaultdict(set)
-    for photo in photos:
+    for place, photo in enumerate(photos):
         if photo.individual is not None:
-            names[photo.path, photo.box].add(photo.individual)
+            names[part(place)].add(photo.individual)
     twice = {key: sorted(found) for key, found in names.items() if len(found) > 1}
     if not twice:
         return
-    for place, photo in enumerate(photos):
-        if found := twice.get((photo.path, photo.box)):
+    for place in range(len(photos)):
+        if found := twice.get(part(place)):
             listed = " and ".join(map(repr, found[:3]))
             yield place, f"stands there as {listed}; a photo has one name"
 

@@ -52,7 +52,7 @@ def found(
             begin = below
             missing = {name: wrong for name in missing if (wrong := _wrong(begin, name))}
     photos = [
-        photo if (path := _path(begin, name)) == photo.path else replace(photo, path=path)
+        photo if (path := straight(_path(begin, name))) == photo.path else replace(photo, path=path)
         for name, photo in zip(names, taken.photos, strict=True)
     ]
     taken = replace(taken, photos=photos)
@@ -62,6 +62,19 @@ def found(
         for place, name in enumerate(names)
         if name in missing
     )
+
+
+def straight(path: Path) -> Path:
+    """A path without detours, where it is the same file: sub/../a.jpg is a.jpg."""
+    if ".." not in path.parts:
+        return path
+    shorter = Path(os.path.normpath(path))
+    try:
+        # Behind a link to a folder, .. leads elsewhere.
+        same = shorter == path or shorter.samefile(path)
+    except (OSError, ValueError):
+        return path
+    return shorter if same else path
 
 
 def _relative(path: Path, folder: Path) -> str:

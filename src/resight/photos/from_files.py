@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 
 from resight.errors import UnreadablePhoto
-from resight.photos.header import Header, read_header
+from resight.photos.header import Header, Told, read_header
 from resight.photos.megadetector import Animal, Detections, in_pixels, several
 from resight.photos.photo import Photo
 from resight.photos.problem import Taken
@@ -88,10 +88,14 @@ def _headers(asked: Sequence[tuple[int, Photo, bool]], progress: str | None) -> 
 
 
 def _dated(photo: Photo, header: Header) -> Photo:
-    told = header.told
-    if photo.date is None and told.taken_at is not None:
-        photo = replace(photo, date=told.taken_at)
-    if photo.latitude is None and told.latitude is not None:
+    if photo.date is None and header.told.taken_at is not None:
+        photo = replace(photo, date=header.told.taken_at)
+    return placed(photo, header.told)
+
+
+def placed(photo: Photo, told: Told) -> Photo:
+    """A photo with the place that its file tells, where nothing is written of it."""
+    if photo.latitude is None and photo.longitude is None and told.latitude is not None:
         photo = replace(photo, latitude=told.latitude, longitude=told.longitude)
     return photo
 

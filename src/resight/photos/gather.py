@@ -10,6 +10,7 @@ from pathlib import Path
 
 from resight.errors import UnusablePhotos
 from resight.photos.examine import Facts, examine
+from resight.photos.from_files import placed
 from resight.photos.photo import Photo
 from resight.photos.problem import Problem
 from resight.photos.ways_in import take_in
@@ -78,6 +79,8 @@ def gather(
     if good.problems and not skip_bad:
         raise _refusal(place, good.problems, listing)
     photos = good.photos
+    if exif:  # the files have been opened by now, so their places cost nothing
+        photos = [placed(one, fact.exif) for one, fact in zip(photos, facts, strict=True)]
     if named:
         keep = [n for n, photo in enumerate(photos) if photo.individual is not None]
         if nobody := len(photos) - len(keep):

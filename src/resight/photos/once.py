@@ -9,7 +9,7 @@ from pathlib import Path
 
 from resight.photos.decode import Box
 from resight.photos.photo import Photo
-from resight.photos.problem import Taken
+from resight.photos.problem import Problem, Taken
 from resight.words import counted
 
 
@@ -17,7 +17,8 @@ def each_once(taken: Taken, say: Callable[[str], None] = lambda words: None) -> 
     """Each photo once, and none of those whose rows contradict one another.
 
     A photo is a box of a file, or the whole of it. Of rows that do not contradict one another the
-    first counts, or the first with a name. Two names, or two splits, are a problem.
+    first counts, or the first with a name. Two names, or two splits, are a problem. Rows that
+    have a problem already may contradict others, but do not stand for them.
 
     Args:
         taken: photos as the rows have them.
@@ -30,18 +31,17 @@ def each_once(taken: Taken, say: Callable[[str], None] = lambda words: None) -> 
         return taken
     problems = []
     kept: list[int] = []
+    again = 0
     for places in rows.values():
-        named = [place for place in places if taken.photos[place].individual is not None]
-        slips = [
-            words
-            for words in (_names(taken, named), _splits(taken, places))
-            if len(places) > 1 and words
-        ]
-        kept.append((named or places)[0])
-        problems += [taken.problem(kept[-1], words) for words in slips]
-    again = len(taken.photos) - len(kept)
-    say(f"{taken.table}: {counted(again, taken.kind)} about a photo that is there already; "
-        "each is taken once")  # fmt: skip
+        sound = [place for place in places if not taken.is_spoilt(place)] or places
+        named = [place for place in sound if taken.photos[place].individual is not None]
+        kept.append((named or sound)[0])
+        again += sum(not taken.is_spoilt(place) for place in sound[1:])
+        slips = (_names(taken, places), _splits(taken, places)) if len(places) > 1 else ()
+        problems += [replace(slip, place=kept[-1]) for slip in slips if slip]
+    if again:
+        say(f"{taken.table}: {counted(again, taken.kind)} about a photo that is there already; "
+            "each is taken once")  # fmt: skip
     kept.sort()
     new = {place: n for n, place in enumerate(kept)}
     fewer = replace(
@@ -52,25 +52,25 @@ def each_once(taken: Taken, say: Callable[[str], None] = lambda words: None) -> 
     return fewer.without(replace(one, place=new[one.place or 0]) for one in problems)
 
 
-def _names(taken: Taken, places: Iterable[int]) -> str | None:
+def _names(taken: Taken, places: Iterable[int]) -> Problem | None:
     return _contradiction(taken, places, lambda photo: photo.individual, "a photo has one name")
 
 
-def _splits(taken: Taken, places: Iterable[int]) -> str | None:
+def _splits(taken: Taken, places: Iterable[int]) -> Problem | None:
     return _contradiction(taken, places, lambda photo: photo.split, "a photo is in one split")
 
 
 def _contradiction(
     taken: Taken, places: Iterable[int], of: Callable[[Photo], str | None], rule: str
-) -> str | None:
-    """What the rows say of the photo, where it is not all the same."""
-    said: dict[str, int | None] = {}
+) -> Problem | None:
+    """What the rows say of the photo, where it is not all the same; told at the first of them."""
+    said: dict[str, int] = {}
     for place in places:
         word = of(taken.photos[place])
         if word is not None:
-            said.setdefault(word, taken.rows[place])
+            said.setdefault(word, place)
     if len(said) < 2:
         return None
-    (first, _), *others = said.items()
-    there = " and ".join(f"{word!r} in {taken.kind} {row}" for word, row in others[:3])
-    return f"is {first!r} here, and {there}; {rule}"
+    (first, here), *others = said.items()
+    there = " and ".join(f"{word!r} in {taken.kind} {taken.rows[p]}" for word, p in others[:3])
+    return taken.problem(here, f"is {first!r} here, and {there}; {rule}")

@@ -37,11 +37,13 @@ class Taken:
     """Photos that came in, and what was wrong with those that did not.
 
     Attributes:
-        photos: those that can be used, in their order.
+        photos: those that can be used, in their order; and while it is being read, what the rows
+            in `spoilt` tell, so that all that is wrong with them is told at once.
         problems: of all the others.
         rows: for each photo its line in the table; None where there is no table.
         table: that table, or None.
         kind: what a row is called there: a line, a row, an annotation.
+        spoilt: rows that have a problem already, such as a date that is none.
     """
 
     photos: list[Photo]
@@ -49,6 +51,11 @@ class Taken:
     rows: list[int | None]
     table: Path | None = None
     kind: str = "line"
+    spoilt: frozenset[int] = frozenset()
+
+    def is_spoilt(self, place: int) -> bool:
+        """Whether the row of one of the photos has a problem already."""
+        return self.rows[place] in self.spoilt
 
     def problem(self, place: int, words: str) -> Problem:
         """What is wrong with one of the photos, with its file and row."""

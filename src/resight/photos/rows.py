@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from resight.errors import UnusablePhotos
+from resight.photos.columns import has_path
 from resight.words import counted
 
 TEXT = frozenset({".csv", ".tsv", ".txt", ".tab"})
@@ -41,10 +42,19 @@ class Rows:
     kind: str = "line"
 
 
-def open_rows(table: Path, say: Callable[[str], None] = lambda words: None) -> Rows:
+def open_rows(
+    table: Path,
+    say: Callable[[str], None] = lambda words: None,
+    columns: Mapping[str, str] | None = None,
+) -> Rows:
     """Open a table by its file's kind.
 
     The rows can raise as they are drawn, as what is wrong with a file may come late in it.
+
+    Args:
+        table: the file.
+        say: told in a sentence which of an Excel file's sheets is read.
+        columns: our name to the table's own, by which the sheet with a column of paths is found.
 
     Raises:
         UnusablePhotos: it cannot be read at all, or is of another kind.
@@ -53,7 +63,7 @@ def open_rows(table: Path, say: Callable[[str], None] = lambda words: None) -> R
     if suffix in PARQUET:
         return _parquet(table)
     if suffix in EXCEL:
-        return _excel(table, say)
+        return _excel(table, say, columns or {})
     if suffix in (".xls", ".ods", ".numbers", ".xlsb"):
         raise UnusablePhotos(f"{table}: {suffix} is not read; save it as .xlsx or as CSV")
     return _text(table)
@@ -133,7 +143,7 @@ def _plain(column: Any) -> list[Any]:
     return values
 
 
-def _excel(table: Path, say: Callable[[str], None]) -> Rows:
+def _excel(table: Path, say: Callable[[str], None], columns: Mapping[str, str]) -> Rows:
     try:
         from openpyxl import load_workbook  # type: ignore[import-untyped]
     except ImportError:
@@ -149,27 +159,51 @@ def _excel(table: Path, say: Callable[[str], None]) -> Rows:
         raise _no_excel(table, error) from None
     if not sheets:
         raise UnusablePhotos(f"{table}: has no sheet to read")
+    for read in sheets:
+        every = _sheet(table, read)
+        _, heading = next(every, (0, ()))
+        names = ["" if name is None else str(name) for name in heading]
+        if len(sheets) == 1 or has_path(names, columns):
+            break
+    else:
+        raise UnusablePhotos(
+            f"{table}: not one of its sheets ({_titles(sheets)}) has a column called path; name "
+            "the columns in the first line of one, such as: path,individual,date; or say which it "
+            "is with --column path=NAME"
+        )
     if len(sheets) > 1:
-        others = ", ".join(sheet.title for sheet in sheets[1:4])
-        say(f"{table}: read is its first sheet, {sheets[0].title}; not {others}")
+        which = f"first sheet, {read.title}"
+        if read is not sheets[0]:
+            which = f"sheet {read.title}, the first with a column of paths"
+        others = _titles([sheet for sheet in sheets if sheet is not read])
+        say(f"{table}: read is its {which}; not {others}")
 
     def rows() -> Iterator[tuple[int, Sequence[Any]]]:
         try:
-            with suppress(AttributeError):
-                sheets[0].reset_dimensions()  # some programs write wrong ones
-            # A row may claim any number, and those before it would be made up.
-            every = islice(sheets[0].iter_rows(values_only=True), _EXCEL_ROWS)
-            for number, row in enumerate(every, 1):
-                if any(value is not None for value in row):
-                    yield number, row
-        except Exception as error:
-            raise _no_excel(table, error) from None
+            yield from every
         finally:
             book.close()
 
-    every = rows()
-    _, heading = next(every, (0, ()))
-    return Rows(["" if name is None else str(name) for name in heading], every)
+    return Rows(names, rows())
+
+
+def _sheet(table: Path, sheet: Any) -> Iterator[tuple[int, Sequence[Any]]]:
+    """The rows of a sheet that are not empty."""
+    try:
+        with suppress(AttributeError):
+            sheet.reset_dimensions()  # some programs write wrong ones
+        # A row may claim any number, and those before it would be made up.
+        every = islice(sheet.iter_rows(values_only=True), _EXCEL_ROWS)
+        for number, row in enumerate(every, 1):
+            if any(value is not None for value in row):
+                yield number, row
+    except Exception as error:
+        raise _no_excel(table, error) from None
+
+
+def _titles(sheets: Sequence[Any]) -> str:
+    more = ", …" if len(sheets) > 3 else ""
+    return ", ".join(sheet.title for sheet in sheets[:3]) + more
 
 
 def _no_excel(table: Path, error: Exception) -> UnusablePhotos:

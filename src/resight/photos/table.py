@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -11,6 +12,7 @@ from typing import Any
 from resight.errors import UnusablePhotos
 from resight.photos.columns import BBOX, COLUMNS, SPAN, meaning_of
 from resight.photos.dates import SUCH_AS, DateColumn, EitherWay
+from resight.photos.finding import straight
 from resight.photos.photo import Photo
 from resight.photos.problem import Problem, Taken
 from resight.photos.rows import Rows, open_rows
@@ -26,13 +28,13 @@ from resight.photos.values import (
     as_name,
     as_span,
     as_text,
+    is_nobody,
+    of_nobody,
 )
-from resight.words import counted
 
 __all__ = ["COLUMNS", "photos_from_table", "taken_from_rows"]
 
 _TOLD = 20  # errors of one table that are told
-_UNKNOWN = "unknown"  # what wildlife-datasets calls whoever has no name
 
 _Read = Callable[[Any], Any]
 _NAME = f"one line of at most {LONGEST_NAME} characters"
@@ -74,7 +76,7 @@ def photos_from_table(
             value that cannot be one; of several such lines the first, the others in its notes.
     """
     table = Path(table)
-    taken = taken_from_rows(table, open_rows(table, say), columns=columns, say=say)
+    taken = taken_from_rows(table, open_rows(table, say, columns), columns=columns, say=say)
     slips = [*taken.problems, *_two_names(taken)]
     slips.sort(key=lambda slip: slip.row or 0)
     if slips:
@@ -96,9 +98,11 @@ def taken_from_rows(
     columns: Mapping[str, str] | None = None,
     say: Callable[[str], None] = lambda words: None,
 ) -> Taken:
-    """The photos of all rows, and what is wrong with the others.
+    """The photos of all rows, and what is wrong with some.
 
-    Paths are taken from the table's folder, and not looked at.
+    Paths are taken from the table's folder, and not looked at. Of a row with a problem there is
+    a photo too, with what could be read, where it is known which photo it is about; see
+    `Taken.spoilt`.
 
     Args:
         table: where the rows come from.
@@ -127,7 +131,8 @@ class _Reader:
         self.rows: list[int] = []
         self.problems: list[Problem] = []
         self.either: dict[int, tuple[EitherWay, str]] = {}
-        self.unknown = 0
+        self.spoilt: set[int] = set()
+        self.nobody: Counter[str] = Counter()
         self.date = meant.get("date")
         self.cells = [
             ("box" if name == BBOX else name, name, place, *_KINDS[name])
@@ -139,8 +144,9 @@ class _Reader:
     def take(self, number: int, values: Sequence[Any], width: int) -> None:
         found: dict[str, Any] = {}
         wrong: list[str] = []
+        failed: set[str] = set()
         count = len(values)
-        if count > width and any(value not in (None, "") for value in values[width:]):
+        if shifted := count > width and any(value not in (None, "") for value in values[width:]):
             wrong.append(
                 f"has {count} cells where the heading has {width}; put quotes around what has a "
                 "separator in it"
@@ -153,13 +159,15 @@ class _Reader:
                 found[field] = read(value)
             except (ValueError, OverflowError):
                 wrong.append(f"{_shown(value)} is no {name}; write it as {such_as}")
+                failed.add(field)
         date = self._date(values, wrong)
         path = found.pop("path", None)
-        if path is None and not any("is no path" in words for words in wrong):
+        if path is None and "path" not in failed:
             if self.kind == "line" and not found and date is None and not wrong:
                 return  # nothing but commas, as spreadsheets leave below what was deleted
             wrong.append("its path is empty; name the photo's file")
-        if (found.get("latitude") is None) != (found.get("longitude") is None) and not wrong:
+        alone = (found.get("latitude") is None) != (found.get("longitude") is None)
+        if alone and not shifted and not failed & {"latitude", "longitude"}:
             lacks = "latitude" if found.get("latitude") is None else "longitude"
             wrong.append(f"its {lacks} is empty; give both, or neither")
         file = None if path is None else self.folder / path
@@ -171,12 +179,19 @@ class _Reader:
                 except (TypeError, ValueError, OverflowError):
                     shown = " to ".join(_shown(value) for value in told)
                     wrong.append(f"{shown} is no part of a recording; write seconds, as 12.5 to 14")
-        if wrong or file is None:
-            self.problems += [self._problem(number, words, file) for words in wrong]
-            return
-        if (found.get("individual") or "").casefold() == _UNKNOWN:
+                    failed.add("box")
+        self.problems += [self._problem(number, words, file) for words in wrong]
+        if file is None or shifted:
+            return  # nobody knows what is in which cell
+        if wrong:
+            self.spoilt.add(number)
+        if "box" in failed:
+            found = {}  # it must not contradict what is said of another part, or of the whole
+        who = found.get("individual")
+        if who is not None and is_nobody(who):
             found["individual"] = None
-            self.unknown += 1
+            if not wrong:
+                self.nobody[who] += 1
         if isinstance(date, EitherWay):
             self.either[len(self.photos)] = date, _shown(values[self.date or 0])
             date = None
@@ -194,7 +209,6 @@ class _Reader:
             return None
 
     def taken(self, say: Callable[[str], None]) -> Taken:
-        unread: set[int] = set()
         settled = 0
         for place, (either, shown) in self.either.items():
             date = self.dates.settled(either)
@@ -205,22 +219,16 @@ class _Reader:
             day, month = (f"{one:%-d %B}" for one in (either.day_first, either.month_first))
             words = f"{shown} is {day} or {month}, no other line says which; write it as {SUCH_AS}"
             self.problems.append(self._problem(self.rows[place], words, self.photos[place].path))
-            unread.add(place)
+            self.spoilt.add(self.rows[place])
         if settled:
             first = "day" if self.dates.day_first else "month"
             proof = self.dates.day_first or self.dates.month_first
             say(f"{self.table}: its dates are read with the {first} first, as in {proof}")
-        if self.unknown:
-            say(f"{self.table}: {counted(self.unknown, 'photo')} of 'unknown', that is of nobody")
+        if words := of_nobody(self.nobody):
+            say(f"{self.table}: {words}")
         self.problems.sort(key=lambda problem: problem.row or 0)
-        kept = [place for place in range(len(self.photos)) if place not in unread]
-        return Taken(
-            [self.photos[place] for place in kept],
-            self.problems,
-            [self.rows[place] for place in kept],
-            self.table,
-            self.kind,
-        )
+        spoilt = frozenset(self.spoilt)
+        return Taken(self.photos, self.problems, [*self.rows], self.table, self.kind, spoilt)
 
     def _problem(self, number: int, words: str, file: Path | None) -> Problem:
         return Problem(f"{self.table}, {self.kind} {number}", words, file, number)
@@ -233,7 +241,8 @@ def _two_names(taken: Taken) -> list[Problem]:
     for photo, row in zip(taken.photos, taken.rows, strict=True):
         if photo.individual is None:
             continue
-        name, first = named.setdefault((photo.path, photo.box), (photo.individual, row))
+        which = straight(photo.path), photo.box
+        name, first = named.setdefault(which, (photo.individual, row))
         if name != photo.individual:
             words = (
                 f"{photo.path.name} is {photo.individual!r} here, and {name!r} in {taken.kind} "

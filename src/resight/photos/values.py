@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
+from collections import Counter
 from datetime import date, datetime
 from typing import Any
 
 from resight.photos.decode import Box
 from resight.photos.sound import BANDS, COLUMNS
+from resight.words import counted
 
 LONGEST_NAME = 200  # characters, as in a catalogue
 BOX_SUCH_AS = "left top right bottom, such as 0 0 640 480"
 BBOX_SUCH_AS = "x y width height, such as 0 0 640 480"
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")  # as half of Europe's spreadsheets write it
+# What tables say of whoever has no name, without spaces and punctuation. Whole values only.
+_NOBODY = frozenset(
+    {
+        "", "unknown", "unknownindividual", "unidentified", "notidentified", "unnamed", "newwhale",
+        "newindividual", "na", "nan", "none", "null",
+    }
+)  # fmt: skip
+_NO_LETTERS = re.compile(r"[\s_/?.\u2013\u2014-]+")  # also the dashes of word processors
 # What Excel shows where a formula went wrong.
 _FAULTS = frozenset({"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"})
 
@@ -59,6 +71,19 @@ def as_name(value: Any) -> str | None:
     return text
 
 
+def is_nobody(name: str) -> bool:
+    """Whether it is no name but says that there is none: unknown, new_whale, N/A, nan, ?, -."""
+    if name in ("Na", "Nan"):  # so written it is somebody's name
+        return False
+    return _NO_LETTERS.sub("", name.casefold()) in _NOBODY
+
+
+def of_nobody(names: Counter[str]) -> str:
+    """What to tell of photos with such names; empty where there are none."""
+    listed = " or ".join(map(repr, list(names)[:4]))
+    return f"{counted(names.total(), 'photo')} of {listed}, that is of nobody" if names else ""
+
+
 def as_box(value: Any) -> Box | None:
     """left, top, right, bottom: four numbers in text, with or without brackets, or a list.
 
@@ -91,7 +116,7 @@ def as_span(begin: Any, end: Any) -> Box:
     Raises:
         ValueError, TypeError: they are none, or the end does not lie behind the beginning.
     """
-    return _box(float(begin) * COLUMNS, 0, float(end) * COLUMNS, BANDS)
+    return _box(_number(begin) * COLUMNS, 0, _number(end) * COLUMNS, BANDS)
 
 
 def as_latitude(value: Any) -> float | None:
@@ -116,17 +141,25 @@ def _four(value: Any) -> tuple[float, float, float, float] | None:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, str):
-        text = value.strip().strip("[]()").replace(",", " ")
+        text = value.strip().strip("[]()")
         if not text:
             return None
-        value = text.split()
+        value = text.replace(",", " ").split()
+        if len(value) != 4:  # the commas may be in the numbers, not between them
+            value = [word.strip(",") for word in text.split()]
     if not isinstance(value, list | tuple) or len(value) != 4:
         raise ValueError(value)
     try:
-        a, b, c, d = map(float, value)
+        a, b, c, d = map(_number, value)
     except TypeError:
         raise ValueError(value) from None
     return a, b, c, d
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value.strip()):
+        value = value.replace(",", ".")
+    return float(value)
 
 
 def _box(*edges: float) -> Box:
@@ -143,7 +176,7 @@ def _degrees(value: Any, most: float) -> float | None:
     if text is None:
         # "nan" in text is a slip, and says so below; an empty cell is not known.
         return None
-    degrees = float(text)
+    degrees = _number(text)
     if not -most <= degrees <= most:
         raise ValueError(text)
     return degrees
