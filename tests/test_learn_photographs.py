@@ -299,9 +299,9 @@ def test_photographs_go_on_from_imagenet_within_a_budget(
     epochs = told["epochs"]
     assert 3 <= epochs <= 20  # fewer teach nothing, a second allows few
     assert "ArcFace" in told["loss"]
-    assert told["held_back"] == 8
+    assert told["held_back"] == 4
     assert told["mirrored"] is True
-    assert told["whitened"] == [0], "sixteen photos tell of two directions"
+    assert told["whitened"] == [0], "twenty photos tell of two directions"
     words = capfd.readouterr().err
     assert "(pretrained)" in words
     assert f"{epochs} epochs of" in words

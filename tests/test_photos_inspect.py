@@ -75,12 +75,14 @@ def test_what_cannot_be_used_is_told_and_training_goes_on_without() -> None:
     photos = herd()
     problems = [Problem("table.csv, line 9", "9.jpg: no such file", Path("9.jpg"), 9, 3)]
     examined = Examined([None, *[_fact(n) for n in range(1, len(photos))]], problems)
-    early = [Problem("table.csv, line 2", "'x' is no date")]
+    early = [Problem(f"table.csv, line {line}", "'x' is no date") for line in (2, 9)]
     inspection = inspect(photos, examined, problems=early, look=_never)
     broken = found(inspection, "broken")
-    assert broken.count == 2
+    assert (broken.count, broken.cases) == (2, 3)  # line 9 has two
+    assert broken.title == "2 photos cannot be used"
     assert [one.words for one in broken.examples] == [
         "table.csv, line 2: 'x' is no date",
+        "table.csv, line 9: 'x' is no date",
         "table.csv, line 9: 9.jpg: no such file",
     ]
     assert "--skip-bad" in inspection.verdict

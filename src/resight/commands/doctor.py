@@ -14,10 +14,10 @@ def doctor(
         typer.Argument(metavar="MODEL", help="Say what this model's file tells of itself instead."),
     ] = None,
 ) -> None:
-    """Say what is installed and what is missing, or what a model's file tells of itself.
+    """Say what is installed and what is missing.
 
-    Of what is missing it says how to get it. The exit code is 1 when something is missing that
-    every command needs.
+    And how to get it; or, of a model, what its file tells of itself. The exit code is 1 when
+    something is missing that every command needs.
 
     Of a model: its body, what it was trained on and how, what it reached, which photos were left
     out, and the licence of the weights that it began with.

@@ -21,15 +21,17 @@ def broken(problems: Sequence[Problem]) -> list[Finding]:
     """Rows and files that cannot be used."""
     if not problems:
         return []
+    count = len({one.where for one in problems})  # several things may be wrong with one
     return [
         Finding(
             "broken",
             "mend",
-            len(problems),
-            f"{counted(len(problems), 'photo')} cannot be used",
+            count,
+            f"{counted(count, 'photo')} cannot be used",
             "They teach nothing, and training stops at them.",
             "Mend the files or their lines in the table, or go on without them: --skip-bad.",
             problem_examples(problems),
+            groups=len(problems),
         )
     ]
 
