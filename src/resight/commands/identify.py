@@ -14,6 +14,7 @@ import typer
 
 from resight.commands.common import CatalogueFile, MovedModel, Photos, report, wants_bar
 from resight.errors import ResightError
+from resight.words import printable
 
 if TYPE_CHECKING:
     from resight.catalogue import Answer, Answers
@@ -139,11 +140,11 @@ def _entries(paths: Sequence[Path], answers: Answers) -> list[dict[str, Any]]:
 def _print(answers: Answers, share: float | str | None) -> None:
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for answer in answers:
-        typer.echo(typer.style(_plain(_headline(answer)), bold=True))
+        typer.echo(typer.style(printable(_headline(answer)), bold=True))
         for line, is_answer in _lines(_rows(answer), width):
             typer.echo(typer.style(line, fg="green", bold=True) if is_answer else line)
         for note in _notes(answer):
-            typer.echo(_plain(f"  {note}"))
+            typer.echo(printable(f"  {note}"))
         typer.echo()
     searched, basis = answers[0].searched, answers[0].basis
     among = f" ({searched.filters})" if searched.filters else ""
@@ -226,7 +227,7 @@ def _lines(rows: Sequence[tuple[_Row, bool]], width: int | None) -> Iterator[tup
     """The rows under each other; paths are cut in their middle where a terminal is narrow."""
     from rich.cells import cell_len
 
-    cells = [[_plain(cell) for cell in row] for row, _ in rows]
+    cells = [[printable(cell) for cell in row] for row, _ in rows]
     wide = [max((cell_len(row[n]) for row in cells), default=0) for n in range(3)]
     room = None if width is None else max(20, width - sum(wide) - 15)
     for place, (name, chance, distance, of_photo, path) in enumerate(cells):
@@ -259,11 +260,6 @@ def _notes(answer: Answer) -> Iterator[str]:
         yield f"Not offered, since somebody said that it is not the same: {', '.join(names)}"
     if answer.junk:
         yield "Somebody has called this photo junk; it is compared all the same."
-
-
-def _plain(text: str) -> str:
-    """Without what would upset a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _percent(probability: float | None) -> str:

@@ -135,15 +135,7 @@ def entry(found: Inspection, problems: Sequence[Problem]) -> dict[str, Any]:
             }
             for one in found.findings
         ],
-        "problems": [
-            {
-                "where": one.where,
-                "file": None if one.file is None else str(one.file),
-                "row": one.row,
-                "problem": one.what,
-            }
-            for one in problems
-        ],
+        "problems": [one.entry() for one in problems],
         "can_train": found.can_train,
         "verdict": found.verdict,
     }

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from resight.errors import ResightError
 from resight.evaluate.few_shot import FewShot, OneEnrolled, n_way_k_shot, one_enrolled
 from resight.evaluate.metrics import Retrieval, retrieval
+from resight.evaluate.nearest import mark, nearest
 from resight.evaluate.open_set import OpenSet, open_set_figures
 from resight.evaluate.ranking import (
     Floats,
@@ -26,6 +27,7 @@ from resight.evaluate.ranking import (
     Labels,
     encode,
     listed,
+    same_width,
     similarity_blocks,
     unit_vectors,
 )
@@ -146,17 +148,15 @@ def open_set(
     codes: dict[Hashable, int] = {}
     of_gallery = encode(gallery_labels, codes, len(gallery), "gallery")
     own = encode(query_labels, codes, len(queries), "queries")
-    place = np.empty(len(queries), np.int64)
-    score = np.empty(len(queries), np.float32)
-    for part, cells in similarity_blocks(queries, gallery):
-        score[part] = cells.max(axis=1)
-        stranger = (cells == score[part, None]) & (of_gallery != own[part, None])
-        place[part] = np.where(stranger.any(axis=1), stranger.argmax(axis=1), cells.argmax(axis=1))
+    same_width(queries, gallery)
+    photos = mark(np.concatenate([queries, gallery]), np.concatenate([own, of_gallery]))
+    asked, enrolled = np.split(np.arange(len(photos.who)), [len(queries)])
+    found = nearest(photos, asked, enrolled, apart=False)
     return open_set_figures(
-        score,
-        of_gallery[place],
-        own,
-        np.unique(of_gallery),
+        found.score,
+        photos.who[found.at],
+        photos.who[asked],
+        np.unique(photos.who[enrolled]),
         threshold=threshold,
         resamples=resamples,
         seed=seed,

@@ -108,6 +108,19 @@ def _encode_groups(groups: Labels | None, codes: dict[Hashable, int], n: int, wh
     )
 
 
+def same_width(queries: Floats, gallery: Floats) -> None:
+    """Refuse fingerprints (q, d) and (g, e) of two lengths.
+
+    Raises:
+        ResightError: they are.
+    """
+    if gallery.shape[1] != queries.shape[1]:
+        raise ResightError(
+            f"queries have {queries.shape[1]} numbers a fingerprint, the gallery "
+            f"{gallery.shape[1]}: they come from different models"
+        )
+
+
 def similarity_blocks(
     queries: Floats, gallery: Floats, block: int | None = None
 ) -> Iterator[tuple[slice, Floats]]:
@@ -117,11 +130,7 @@ def similarity_blocks(
     precision, so that equal photos tie exactly wherever they stand. In large ones the
     float32 product may part them by its rounding, some 1e-7.
     """
-    if gallery.shape[1] != queries.shape[1]:
-        raise ResightError(
-            f"queries have {queries.shape[1]} numbers a fingerprint, the gallery "
-            f"{gallery.shape[1]}: they come from different models"
-        )
+    same_width(queries, gallery)
     rows = block or max(1, min(1024, BLOCK_CELLS // len(gallery)))
     small = queries.size * len(gallery) <= _DOUBLE_UP_TO
     kind = np.float64 if small else np.float32

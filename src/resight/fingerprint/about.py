@@ -6,7 +6,7 @@ from typing import Any
 
 from resight.fingerprint.model import Card, Model
 from resight.licences import in_words
-from resight.words import counted
+from resight.words import counted, printable
 
 _NOT_SAID = "not said"
 _KINDS = {"photos": "photographs", "drawings": "drawings", "sound": "recordings"}
@@ -116,5 +116,4 @@ def _number(value: object) -> str:
 
 def _plain(text: str) -> str:
     """No more of a text than can be shown, and nothing that a terminal would obey."""
-    short = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in short)
+    return printable(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")

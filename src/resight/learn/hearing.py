@@ -210,7 +210,8 @@ def held_recordings(
 ) -> tuple[np.ndarray, PhotoSet, list[int]]:
     """Hold back whole recordings: positions of the windows to train on, and the others.
 
-    Two recordings or more of an individual are held back, of those with four or more.
+    Two recordings or more of some individuals are held back, of those with four or more
+    (`hold_back`).
 
     Returns:
         int64 positions of training windows; the windows held back (all, where none can be), and

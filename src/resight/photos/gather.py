@@ -99,10 +99,9 @@ def write_problems(file: Path, problems: Sequence[Problem]) -> None:
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         with beside.open("w", newline="", encoding="utf-8") as out:
-            table = csv.writer(out)
-            table.writerow(["where", "file", "row", "problem"])
-            for one in problems:
-                table.writerow([one.where, one.file or "", one.row or "", one.what])
+            table = csv.DictWriter(out, ["where", "file", "row", "problem"])
+            table.writeheader()
+            table.writerows(one.entry() for one in problems)
         os.replace(beside, file)  # noqa: PTH105
     finally:
         beside.unlink(missing_ok=True)

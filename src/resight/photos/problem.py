@@ -31,6 +31,11 @@ class Problem:
     def __str__(self) -> str:
         return f"{self.where}: {self.what}"
 
+    def entry(self) -> dict[str, str | int | None]:
+        """As tables and JSON have it."""
+        file = None if self.file is None else str(self.file)
+        return {"where": self.where, "file": file, "row": self.row, "problem": self.what}
+
 
 @dataclass(frozen=True)
 class Taken:

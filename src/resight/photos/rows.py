@@ -6,7 +6,7 @@ import csv
 import io
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -152,11 +152,27 @@ def _excel(table: Path, say: Callable[[str], None], columns: Mapping[str, str]) 
             "it as CSV"
         ) from None
     _check_unpacked(table)
-    try:
-        book = load_workbook(table, read_only=True, data_only=True, keep_links=False)
-        sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
-    except Exception as error:  # openpyxl raises a dozen kinds on damaged files
-        raise _no_excel(table, error) from None
+    with ExitStack() as stack:
+        try:
+            book = load_workbook(table, read_only=True, data_only=True, keep_links=False)
+            stack.callback(book.close)
+            sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+        except Exception as error:  # openpyxl raises a dozen kinds on damaged files
+            raise _no_excel(table, error) from None
+        names, every = _with_paths(table, sheets, say, columns)
+        left_open = stack.pop_all()
+
+    def rows() -> Iterator[tuple[int, Sequence[Any]]]:
+        with left_open:
+            yield from every
+
+    return Rows(names, rows())
+
+
+def _with_paths(
+    table: Path, sheets: Sequence[Any], say: Callable[[str], None], columns: Mapping[str, str]
+) -> tuple[list[str], Iterator[tuple[int, Sequence[Any]]]]:
+    """The heading of the first sheet that has a column of paths, and its further rows."""
     if not sheets:
         raise UnusablePhotos(f"{table}: has no sheet to read")
     for read in sheets:
@@ -177,14 +193,7 @@ def _excel(table: Path, say: Callable[[str], None], columns: Mapping[str, str]) 
             which = f"sheet {read.title}, the first with a column of paths"
         others = _titles([sheet for sheet in sheets if sheet is not read])
         say(f"{table}: read is its {which}; not {others}")
-
-    def rows() -> Iterator[tuple[int, Sequence[Any]]]:
-        try:
-            yield from every
-        finally:
-            book.close()
-
-    return Rows(names, rows())
+    return names, every
 
 
 def _sheet(table: Path, sheet: Any) -> Iterator[tuple[int, Sequence[Any]]]:
