@@ -49,7 +49,7 @@ from resight.learn.views import Views
 from resight.photos.digits import Digits
 
 GOAL = 0.985
-# Chosen on the digits 5 to 9, asked of a network that had learned 0 to 4 (docs/learning.md).
+# Chosen on the digits 5 to 9, asked of a network that had learned 0 to 4 (docs/tried.md).
 NEAREST = 5
 Fingerprint = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 

@@ -14,7 +14,7 @@ def keep_freed_memory() -> bool:
 
     The layers of a network on the CPU take and give back blocks of many megabytes in every step.
     By default glibc maps each anew, and the kernel hands it over page by page, filled with zeros:
-    a fifth to a third of the time of a training step (docs/learning.md). Kept in the process they
+    a fifth to a third of the time of a training step (docs/tried.md). Kept in the process they
     cost nothing; it stays as large as it once was.
     """
     if platform.libc_ver()[0] != "glibc":

@@ -176,7 +176,7 @@ def _small_body(channels: int, size: tuple[int, int], cells: int) -> nn.Sequenti
     before = channels
     for width in SMALL_WIDTHS:
         layers.append(nn.Conv2d(before, width, 3, padding=1, bias=False))
-        # Halved first, so that what follows costs a quarter (docs/learning.md).
+        # Halved first, so that what follows costs a quarter (docs/tried.md).
         if width != SMALL_WIDTHS[-1]:
             layers.append(nn.MaxPool2d(2, ceil_mode=True))
         layers += [nn.BatchNorm2d(width), nn.ReLU(inplace=True)]

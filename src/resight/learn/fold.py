@@ -29,7 +29,7 @@ def fold_batchnorm(net: nn.Module, example: Tensor) -> int:
     """Fold every batch normalisation that follows a convolution into it, in place.
 
     With the statistics that it came with, a pretrained body computes the same with fewer passes
-    over memory, in training too (docs/learning.md). Weights, gains and biases stay parameters of
+    over memory, in training too (docs/tried.md). Weights, gains and biases stay parameters of
     their own (`plain`, `gain`, `bias`): multiplied together, channels whose weights differ in
     size would all be moved by the same step, and little is learned. `settle_gains`
     multiplies them for good.

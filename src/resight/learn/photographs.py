@@ -35,7 +35,7 @@ from resight.learn.virtual import Mirrored
 from resight.learn.whitening import whitening_looks
 
 # The learning rate of the body as a share of its weights' size, and those of the head and of the
-# loss' centres, as measured (docs/learning.md).
+# loss' centres, as measured (docs/tried.md).
 BODY_STEP, HEAD_RATE, CENTRES_RATE = 9.2e-3, 5e-4, 5e-3
 # A body without batch normalisations, such as a transformer.
 PLAIN_RATE = 1e-4

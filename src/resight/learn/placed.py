@@ -21,7 +21,7 @@ class PlacedBody(nn.Module):
 
     A mean over the map forgets where a spot was seen, and the last maps of a network have long
     summed it up. In photos cropped to the animal the finer maps of the stages before, each in its
-    place, tell individuals apart far better (docs/learning.md). So the last map of stride 8 and
+    place, tell individuals apart far better (docs/tried.md). So the last map of stride 8 and
     that of stride 16 are laid in cells; later stages are dropped. A body that ends at stride 16, as
     transformers do, gives what it gives as a rule, too.
 
@@ -150,7 +150,7 @@ def keep_first_stages(net: nn.Module, reduction: int = 4) -> int:
     """Let the first stages of a timm body stay as they came, in place.
 
     What they see, edges and colours, is of use as it is; their maps are the largest, and not to
-    learn them saves three tenths of a training step on a processor (docs/learning.md).
+    learn them saves three tenths of a training step on a processor (docs/tried.md).
 
     Args:
         net: one that says its stages (`feature_info`).
@@ -181,7 +181,7 @@ def keep_wide_depthwise(net: nn.Module) -> int:
     """Let depthwise kernels wider than 3 stay as they came, in place.
 
     They are a twentieth of the parameters, and a processor takes a fifth of a training step for
-    their gradients (docs/learning.md); the channels between them are learned.
+    their gradients (docs/tried.md); the channels between them are learned.
 
     Returns:
         How many of the convolutions stay.

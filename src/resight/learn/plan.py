@@ -33,7 +33,7 @@ _STEP = 16
 # More of a photo's pixels than it has show a body, whose maps are coarse, where things are.
 _ENLARGED = 1.75
 # Bodies for photographs whose weights come from the package index (`resight.learn.weights`), the
-# one that is taken first (docs/learning.md).
+# one that is taken first (docs/tried.md).
 BODIES = ("tf_efficientnet_lite2", "tf_efficientnet_lite0")
 # No more elongated than so, whatever the photos are.
 _LONGEST = 2.5

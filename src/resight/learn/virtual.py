@@ -163,7 +163,7 @@ class Mirrored:
 
     A coat or a scar seen in a mirror is one that no animal here has, so it makes an individual of
     its own out of photos that are there: there are twice as many to tell apart, and individuals
-    that training never saw are told apart better for it (docs/learning.md). Nobody is taught that
+    that training never saw are told apart better for it (docs/tried.md). Nobody is taught that
     a side and its mirror image are the same.
 
     `VirtualIndividuals` can mirror, too, but its labels leave gaps, where a loss with a centre for
@@ -251,7 +251,7 @@ def glyph_augmentation(photos: PhotoSet, *, each: int = HANDFUL) -> list[Augment
     turned, each in one way (`Turned`); for more give `VirtualIndividuals` your `distinct_turns`.
 
     The more individuals there are, the fewer need to be made up: of ten digits three quarters of
-    a batch are, of a hundred characters a quarter (docs/learning.md).
+    a batch are, of a hundred characters a quarter (docs/tried.md).
     """
     if set(photos.names) <= set("0123456789"):
         steps: list[Augment] = [VirtualIndividuals(distinct_turns(photos.names), photos=each)]

@@ -19,7 +19,7 @@ from resight.learn.data import PhotoLoader, at_once
 from resight.learn.embedder import Embedder
 
 # Embeddings are to spread over as many directions as so large a share of their numbers; but a
-# variance v is at most brought to √v, half of a whitening (docs/learning.md).
+# variance v is at most brought to √v, half of a whitening (docs/tried.md).
 AIM, MOST = 3 / 8, 0.25
 # Looks at photos as they are, and again at what training shows. So many photos are needed for each
 # direction that is aimed at, as fewer spread over fewer, whoever they show.

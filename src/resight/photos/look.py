@@ -11,7 +11,7 @@ from resight.photos.strokes import BOX, CENTRE, SIDE
 
 _FINE = 4  # working pixels a pixel, for antialiasing
 # No digit is wider than high. What is, by so much, has more room: up to so much larger, where a
-# network tells it apart better (docs/learning.md).
+# network tells it apart better (docs/tried.md).
 _WIDE, _LARGER = 1.4, 1.3
 
 
