@@ -76,7 +76,7 @@ def test_the_version_is_the_package_s() -> None:
 
 
 def test_no_words_and_wrong_words_are_usage() -> None:
-    assert "Commands:" in resight().out + resight().err
+    assert "Photos and models:" in resight().out + resight().err
     for words in (["fly"], ["identify"], ["identify", "a.db"], ["map", "a.db"], ["train", "p"]):
         ran = resight(*words)
         assert ran.code == 2, words

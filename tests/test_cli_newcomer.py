@@ -4,10 +4,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+import typer
 
 from catalogues import write_photos
 from command_line import resight
 from resight.catalogue import Catalogue
+from resight.cli import app
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +216,7 @@ def test_history_says_what_was_described(book: Path) -> None:
 
 
 def test_summaries_of_the_commands_stand_uncut() -> None:
-    listed = resight("--help").out.split("Commands:\n")[1]
+    listed = resight("--help").out.split("Begin:\n")[1]
     assert "..." not in listed
     assert len(listed.splitlines()) > 25
 
@@ -259,3 +261,11 @@ def test_a_corrected_table_is_told_and_written_only_when_asked(book: Path) -> No
     assert resight("add", book, "--table", table, "--update").code == 0
     assert kept(one)[3:] == ("Nantes", None, "Monday")
     assert resight("check", book).code == 0
+
+
+def test_every_command_is_listed_once_under_a_heading() -> None:
+    lines = resight("--help").out.split("Options:\n")[1].splitlines()
+    headings = [line for line in lines if line and not line.startswith(" ")]
+    assert headings[0] == "Begin:"
+    listed = [line.split()[0] for line in lines if line.startswith("  ") and line[2].isalpha()]
+    assert sorted(listed) == sorted(typer.main.get_command(app).commands)

@@ -76,7 +76,7 @@ def test_every_command_but_train_and_demo_works(
     luna = write_photos(tmp_path / "luna", 3)
     milo = write_photos(tmp_path / "milo", 3, seed=1)
     book, out = tmp_path / "book.db", tmp_path / "f.npz"
-    assert "Commands:" in run(programs, "resight", "--help")
+    assert "Photos and models:" in run(programs, "resight", "--help")
     told = run(programs, "resight", "fingerprint", tiny_model, tmp_path / "luna", "--out", out)
     assert "3 fingerprints" in told
     told = run(programs, "resight", "enrol", book, "Luna", *luna[:2], "--model", tiny_model)

@@ -159,7 +159,7 @@ def test_the_wheel_runs_where_nothing_else_is(
     where = run(python, "-c", "import resight; print(resight.__file__)")
     assert Path(where.strip()).is_relative_to(place)
     program = place / "bin" / "resight"
-    assert "Commands:" in run(program, "--help")
+    assert "Photos and models:" in run(program, "--help")
     assert "Resight" in run(program, "doctor")
     run(program, "tutorial", "--out", "tutorials")
     assert len(list((tmp_path / "tutorials").glob("*.ipynb"))) == len(kept_files("tutorials"))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from resight.errors import UnusablePhotos
-from resight.photos.megadetector import Animal, in_pixels, several
+from resight.photos.megadetector import Animal, distinct, in_pixels
 from resight.photos.photo import Photo
 from resight.photos.ways_in import take_in
 
@@ -174,6 +174,6 @@ def test_a_part_in_pixels_lies_within_the_picture(
 
 def test_one_animal_found_twice_is_one() -> None:
     one, same, other = (0.1, 0.1, 0.5, 0.5), (0.12, 0.1, 0.5, 0.45), (0.6, 0.6, 0.9, 0.9)
-    assert several([Animal(0.9, one), Animal(0.8, same)]) == 1
-    assert several([Animal(0.9, one), Animal(0.8, same), Animal(0.7, other)]) == 2
-    assert several([]) == 0
+    assert distinct([Animal(0.9, one), Animal(0.8, same)]) == [Animal(0.9, one)]
+    assert len(distinct([Animal(0.9, one), Animal(0.8, same), Animal(0.7, other)])) == 2
+    assert distinct([]) == []

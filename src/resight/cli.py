@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -56,6 +57,20 @@ from resight.errors import ResightError
 
 class _Commands(TyperGroup):
     """Turns what goes wrong into one line on stderr and an exit code: see docs/commands.md."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the commands under their headings."""
+        names = self.list_commands(ctx)
+        wide = max(map(len, names))
+        room = formatter.width - wide - 6
+        listed: dict[str, list[tuple[str, str]]] = {}
+        for word in names:
+            command: Any = self.get_command(ctx, word)
+            row = (word.ljust(wide), command.get_short_help_str(room))
+            listed.setdefault(command.rich_help_panel, []).append(row)
+        for heading, rows in listed.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
@@ -111,43 +126,54 @@ def _about(
     """
 
 
-app.command()(demo)
-app.command()(inspect)
-app.command()(divide)
-app.command()(train)
-app.command()(evaluate)
-app.command()(fingerprint)
-app.command()(enrol)
-app.command()(add)
-app.command()(name)
-app.command()(rename)
-app.command()(merge)
-app.command()(split)
-app.command()(move)
-app.command("take-out")(take_out)
-app.command("best-photo")(best_photo)
-app.command()(forget)
-app.command()(junk)
-app.command("not-same")(not_same)
-app.command()(describe)
-app.command()(undo)
-app.command()(redo)
-app.command()(history)
-app.command()(individuals)
-app.command()(identify)
-app.command()(review)
-app.command()(compare)
-app.command()(calibrate)
-app.command("map")(draw)
-app.command()(refingerprint)
-app.command()(index)
-app.command()(backup)
-app.command()(check)
-app.command()(group)
-app.command()(export)
-app.command()(population)
-app.command()(tutorial)
-app.command()(doctor)
+_COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
+    "Begin": {"demo": demo, "tutorial": tutorial, "doctor": doctor},
+    "Photos and models": {
+        "inspect": inspect,
+        "divide": divide,
+        "train": train,
+        "evaluate": evaluate,
+        "fingerprint": fingerprint,
+    },
+    "A catalogue": {
+        "add": add,
+        "enrol": enrol,
+        "calibrate": calibrate,
+        "identify": identify,
+        "group": group,
+        "compare": compare,
+        "review": review,
+    },
+    "Say who it is": {
+        "name": name,
+        "not-same": not_same,
+        "junk": junk,
+        "move": move,
+        "take-out": take_out,
+        "split": split,
+        "merge": merge,
+        "rename": rename,
+        "forget": forget,
+        "describe": describe,
+        "best-photo": best_photo,
+    },
+    "Take back": {"undo": undo, "redo": redo, "history": history},
+    "What is in it": {
+        "individuals": individuals,
+        "map": draw,
+        "population": population,
+        "export": export,
+    },
+    "Look after it": {
+        "backup": backup,
+        "check": check,
+        "refingerprint": refingerprint,
+        "index": index,
+    },
+}
+for _heading, _commands in _COMMANDS.items():
+    for _name, _command in _commands.items():
+        app.command(_name, rich_help_panel=_heading)(_command)
 
 
 def main() -> None:

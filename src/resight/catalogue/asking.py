@@ -28,7 +28,7 @@ class Query:
     """What is known of a photo that is asked about.
 
     Attributes:
-        name: its path as it was given, or a word.
+        name: its path as it was given, with "@left,top,right,bottom" of a part; or a word.
         enrolled: ids of the catalogue's photos that are this very one.
         beside: ids of those that are other parts of its picture: somebody else is on them.
         picture: what tells its picture from others; parts of one picture show different
@@ -235,7 +235,7 @@ def known_queries(store: Store, sources: Sequence[Any], places: Sequence[int]) -
         mine = [row for row in of_picture if not box or row.box == box]
         queries.append(
             Query(
-                path,
+                f"{path}@{box}" if box else path,
                 [row.id for row in mine],
                 [row.id for row in of_picture if part and row.box not in ("", box)],
                 hashes[path] if part else None,

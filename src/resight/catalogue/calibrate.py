@@ -20,7 +20,7 @@ from resight.catalogue.measure import measure
 from resight.catalogue.questions import Days, Questions, ask_itself, encounters_of
 
 FOLDS = 5
-ENOUGH = 20  # encounters with somebody seen before, and individuals, to call it calibrated
+ENOUGH = 20  # encounters with somebody seen before, with somebody new, and individuals
 RECENT = 0.5  # of the encounters: the later part, by which the share of new ones is judged
 # Half a newcomer in the 20 encounters that the past counts for (as in `--new-share asked`): however
 # long nobody new has come, it is not ruled out that somebody does.

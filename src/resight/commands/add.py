@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from resight.commands.common import (
+    AnimalBoxes,
     CatalogueFile,
     Who,
     fingerprinted_first,
@@ -15,6 +16,7 @@ from resight.commands.common import (
     report,
     say_way_back,
     wants_bar,
+    with_animals,
 )
 from resight.commands.photos_options import Columns, columns_of
 from resight.errors import ResightError
@@ -24,7 +26,11 @@ from resight.words import counted
 def add(
     catalogue: CatalogueFile,
     photos: Annotated[
-        list[Path] | None, typer.Argument(metavar="PHOTO", help="Photos, or folders of them.")
+        list[Path] | None,
+        typer.Argument(
+            metavar="PHOTO",
+            help="Photos, or folders of them; FILE@left,top,right,bottom is a part of one.",
+        ),
     ] = None,
     table: Annotated[
         Path | None,
@@ -34,6 +40,15 @@ def add(
     encounter: Annotated[
         str | None, typer.Option(help="They are of one individual, met once: a name for that.")
     ] = None,
+    named: Annotated[
+        bool,
+        typer.Option(
+            "--named",
+            help="PHOTO is a folder with one folder per individual, called as it is; folders "
+            "within these are encounters.",
+        ),
+    ] = False,
+    boxes: AnimalBoxes = None,
     model: Annotated[
         Path | None,
         typer.Option(metavar="MODEL", help="The model; a new catalogue needs it."),
@@ -53,7 +68,8 @@ def add(
 ) -> None:
     """Add photos before anybody knows who they show.
 
-    `name`, `group` and `identify` come later.
+    `name`, `group` and `identify` come later. Or they bring their names: photos in a folder per
+    individual with --named, those of a table in its column.
 
     A photo that is there already is passed over, so the same command can be given again whenever
     photos have come to a folder.
@@ -66,15 +82,16 @@ def add(
     \b
     Examples:
       resight add whales.db new-photos/ --model whales.onnx
+      resight add whales.db photos/ --named
       resight add whales.db --table season-2025.csv
       resight add whales.db dsc-0031.jpg dsc-0032.jpg --encounter "3 April, bay"
     """
-    from resight.photos.photo import Photo
-
     if (photos is None) == (table is None):
         raise ResightError("give either photos or --table FILE")
     if column and table is None:
         raise ResightError("--column is for the columns of a table; give --table FILE")
+    if named and (table is not None or encounter is not None):
+        raise ResightError("--named has folders say who and when; give neither table nor encounter")
     if table is not None:
         from resight.photos.table import photos_from_table
 
@@ -83,8 +100,13 @@ def add(
         several = photos_from_table(
             table, lambda words: typer.echo(words, err=True), columns=columns_of(column)
         )
+    elif named:
+        from resight.photos import photos_by_individual
+
+        several = [photo for place in photos or [] for photo in photos_by_individual(place)]
     else:
-        several = [Photo(path, encounter=encounter) for path in photos_at(photos or [])]
+        several = photos_at(photos or [], encounter=encounter)
+    several = with_animals(several, boxes)
     from resight.catalogue import Catalogue
 
     several, vectors, unreadable = fingerprinted_first(catalogue, model, several)
@@ -100,7 +122,7 @@ def add(
     report([*unreadable, *done.unreadable])
     before = f" ({done.already:,} there before)" if done.already else ""
     junk = f"; passed over {counted(len(done.junk), 'photo')} of junk" if done.junk else ""
-    named = f"; {done.named:,} of them named" if done.named else ""
+    more = f"; {done.named:,} of them named" if done.named else ""
     if done.differing and not update:
         are = "1 photo is" if done.differing == 1 else f"{done.differing:,} photos are"
         typer.echo(
@@ -108,7 +130,7 @@ def add(
             err=True,
         )
     elif done.differing:
-        named += f"; {done.differing:,} corrected"
+        more += f"; {done.differing:,} corrected"
     moved = f"; {done.moved:,} found at a new place" if done.moved else ""
-    typer.echo(f"{counted(done.added, 'photo')} added{before} to {catalogue}{named}{moved}{junk}")
+    typer.echo(f"{counted(done.added, 'photo')} added{before} to {catalogue}{more}{moved}{junk}")
     say_way_back(done.action, catalogue)

@@ -61,8 +61,9 @@ def calibrate(
     worth here, when to say "new", and how often that is wrong. Run it again when the catalogue has
     grown. Photos that the model was trained on look better than new ones will: use --since.
 
-    It takes 20 encounters with somebody seen before and 20 individuals. With less nothing gets
-    worse: a calibration that was made before stays in use. This is no step of resight undo.
+    It takes 20 encounters with somebody seen before, 20 with somebody new, and 20 individuals. With
+    less nothing gets worse: a calibration that was made before stays in use. This is no step of
+    resight undo.
 
     \b
     Examples:

@@ -7,13 +7,15 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from resight.errors import ResightError, UnreadablePhoto
+from resight.errors import ResightError, UnreadablePhoto, UnusablePhotos
 
 if TYPE_CHECKING:
     from resight.catalogue import Done
@@ -38,7 +40,21 @@ CatalogueFile = Annotated[
         help="The catalogue's file, such as whales.db, or its database's URL (postgresql://…).",
     ),
 ]
-Photos = Annotated[list[Path], typer.Argument(metavar="PHOTO", help="Photos, or folders of them.")]
+Photos = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="PHOTO",
+        help="Photos, or folders of them; FILE@left,top,right,bottom is a part of one.",
+    ),
+]
+AnimalBoxes = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="MegaDetector's JSON: where on the photos the animals are. Each counts as a photo; "
+        "where there is none, a photo is left out.",
+    ),
+]
 MovedModel = Annotated[
     Path | None,
     typer.Option("--model", metavar="MODEL", help="The model's file, where it has been moved."),
@@ -92,17 +108,60 @@ def check_output(path: Path, suffix: str) -> None:
         raise ResightError(f"{path}: its folder is not yours to write in; choose another")
 
 
-def photos_at(places: Sequence[Path]) -> list[Path]:
+def photos_at(
+    places: Sequence[Path], name: str | None = None, encounter: str | None = None
+) -> list[Photo]:
     """The photos at these places; one that is missing beside others stays, to be passed over.
+
+    Args:
+        places: files, folders that are walked, and parts: FILE@left,top,right,bottom.
+        name: who is on them. Folders within a folder of somebody's photos are encounters.
+        encounter: of all of them, instead.
 
     Raises:
         ResightError: none of the places exists, or there are no photos.
     """
     from resight.photos import find_photos
+    from resight.photos.photo import Photo
 
-    there = [place for place in places if place.exists()]
-    missing = [place for place in places if not place.exists()]
-    return [*find_photos(there or places), *missing]
+    photos: list[Photo] = []
+    missing: list[Photo] = []
+    for place, part in zip(places, known_photos(places), strict=True):
+        if isinstance(part, Photo):
+            photos.append(replace(part, individual=name, encounter=encounter))
+        elif place.is_dir():
+            with suppress(UnusablePhotos):  # a folder without photos, beside others
+                for path in find_photos(place):
+                    within = "/".join(path.relative_to(place).parts[:-1]) if name else ""
+                    photos.append(Photo(path, name, encounter or within or None))
+        else:
+            (photos if place.exists() else missing).append(Photo(place, name, encounter))
+    if not photos:
+        find_photos(places)  # says what is wrong
+    return photos + missing
+
+
+def with_animals(photos: list[Photo], boxes: Path | None) -> list[Photo]:
+    """A photo for each animal that MegaDetector found; the photos as they are without its file.
+
+    Raises:
+        ResightError: no such file, another kind of file, or no photo is left.
+    """
+    if boxes is None:
+        return photos
+    from resight.photos.from_files import each_animal
+    from resight.photos.megadetector import Detections
+
+    parts, bad = each_animal(
+        photos,
+        Detections(boxes),
+        lambda words: typer.echo(one_line(words), err=True),
+        "Looking where the animals are" if wants_bar(len(photos)) else None,
+    )
+    if not parts:
+        raise bad[0] if bad else ResightError(f"{boxes}: no animal on any of these photos")
+    report(bad)
+    return parts
 
 
 def is_there(catalogue: str) -> bool:
@@ -156,12 +215,12 @@ def wants_bar(count: int) -> bool:
     return count > 50 and sys.stderr.isatty()
 
 
-def known_photos(words: Sequence[str]) -> list[str | Photo]:
+def known_photos(words: Sequence[str | Path]) -> list[str | Photo]:
     """Photos as they are named on the command line: FILE, or FILE@left,top,right,bottom."""
     from resight.photos.photo import Photo
 
     refs: list[str | Photo] = []
-    for word in words:
+    for word in map(str, words):
         part = re.fullmatch(r"(.+)@(\d+),(\d+),(\d+),(\d+)", word, re.DOTALL)
         if part is None or Path(word).exists():
             refs.append(word)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from resight.commands.common import (
+    AnimalBoxes,
     CatalogueFile,
     Photos,
     Who,
@@ -16,6 +17,7 @@ from resight.commands.common import (
     report,
     say_way_back,
     wants_bar,
+    with_animals,
 )
 from resight.words import counted
 
@@ -31,6 +33,7 @@ def enrol(
     encounter: Annotated[
         str | None, typer.Option(help="A name for the time and place they were taken at.")
     ] = None,
+    boxes: AnimalBoxes = None,
     even_junk: Annotated[
         bool, typer.Option("--even-junk", help="Take back in what somebody has said is junk.")
     ] = False,
@@ -39,7 +42,8 @@ def enrol(
     """Give photos a name in a catalogue.
 
     One photo is enough. A catalogue that is not there yet is made with --model, and keeps to
-    that model. Photos that have been added without a name get this one.
+    that model. Photos that have been added without a name get this one. Folders within a folder
+    are encounters, unless --encounter says which it was.
 
     \b
     Examples:
@@ -47,20 +51,17 @@ def enrol(
       resight enrol whales.db Milo photos/milo/
     """
     from resight.catalogue import Catalogue
-    from resight.photos.photo import Photo
 
-    several = [Photo(path, individual=name, encounter=encounter) for path in photos_at(photos)]
+    several = with_animals(photos_at(photos, name, encounter), boxes)
     several, vectors, unreadable = fingerprinted_first(catalogue, model, several)
-    paths = [photo.path for photo in several]
     with Catalogue.open(catalogue, model=model, create=model is not None) as book:
         done = book.enrol(
             name,
-            paths,
+            several,
             vectors=vectors,
-            encounter=encounter,
             even_junk=even_junk,
             who=who,
-            progress=wants_bar(len(paths)),
+            progress=wants_bar(len(several)),
         )
     report([*unreadable, *done.unreadable])
     did = [f"{counted(done.added, 'photo')} enrolled"] if done.added or not done.named else []

@@ -12,12 +12,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from resight.commands.common import CatalogueFile, MovedModel, Photos, report, wants_bar
+from resight.commands.common import (
+    AnimalBoxes,
+    CatalogueFile,
+    MovedModel,
+    Photos,
+    photos_at,
+    report,
+    wants_bar,
+    with_animals,
+)
 from resight.errors import ResightError
 from resight.words import printable
 
 if TYPE_CHECKING:
     from resight.catalogue import Answer, Answers
+    from resight.photos.photo import Photo
 
 
 def identify(
@@ -68,6 +78,7 @@ def identify(
             "A catalogue that was calibrated so does it by itself.",
         ),
     ] = False,
+    boxes: AnimalBoxes = None,
     model: MovedModel = None,
 ) -> None:
     """Ask of photos who they show.
@@ -84,9 +95,7 @@ def identify(
       resight identify whales.db encounter-17/ --together
       resight identify whales.db new-photos/ --json
     """
-    from resight.photos import find_photos
-
-    paths = find_photos(photos)
+    several = with_animals(photos_at(photos), boxes)
     from resight.catalogue import Catalogue
     from resight.catalogue.where import Filters
 
@@ -94,20 +103,20 @@ def identify(
     expected = _share(share_new)
     with Catalogue.open(catalogue, model=model) as book:
         answers = (book.identify_encounter if together else book.identify)(
-            paths,
+            several,
             top=top,
             photos_each=photos_each,
             leave_out_itself=leave_out_itself,
             filters=filters,
             share_new=expected,
             closely=closely,
-            progress=wants_bar(len(paths)),
+            progress=wants_bar(len(several)),
         )
     report(answers.unreadable)
     if as_json and together:
         typer.echo(json.dumps(answers[0].to_dict(), indent=2))
     elif as_json:
-        typer.echo(json.dumps(_entries(paths, answers), indent=2))
+        typer.echo(json.dumps(_entries(several, answers), indent=2))
     else:
         _print(answers, expected)
 
@@ -124,7 +133,7 @@ def _share(text: str | None) -> float | str | None:
     return share
 
 
-def _entries(paths: Sequence[Path], answers: Answers) -> list[dict[str, Any]]:
+def _entries(photos: Sequence[Photo], answers: Answers) -> list[dict[str, Any]]:
     """One entry a photo, in the order asked; `error` says why where there is no answer."""
     entries = {answer.query: answer.to_dict() | {"error": None} for answer in answers}
     keys = entries[answers[0].query]
@@ -134,7 +143,12 @@ def _entries(paths: Sequence[Path], answers: Answers) -> list[dict[str, Any]]:
             "candidates": [],
             "error": error.reason,
         }
-    return [entries[str(path)] for path in paths]
+    return [entries.get(_named(photo)) or entries[str(photo.path)] for photo in photos]
+
+
+def _named(photo: Photo) -> str:
+    """As its answer is called."""
+    return f"{photo.path}@{','.join(map(str, photo.box))}" if photo.box else str(photo.path)
 
 
 def _print(answers: Answers, share: float | str | None) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from resight.errors import UnreadablePhoto
 from resight.photos.header import Header, Told, read_header
-from resight.photos.megadetector import Animal, Detections, in_pixels, several
+from resight.photos.megadetector import Animal, Detections, distinct, in_pixels
 from resight.photos.photo import Photo
 from resight.photos.problem import Taken
 from resight.photos.stream import in_threads, progress_bar
@@ -60,12 +60,65 @@ def with_dates_and_boxes(
         some = animals[place]
         if not some or header.size is None:
             continue
-        if photos[place].individual is not None and (count := several(some)) > 1:
+        if photos[place].individual is not None and (count := len(distinct(some))) > 1:
             words = f"{count} animals on it, and one name; give its box in a table, or cut it"
             problems.append(taken.problem(place, words))
             continue
         photos[place] = replace(photos[place], box=in_pixels(some[0].part, header.size))
     return taken.without(problems, photos)
+
+
+def each_animal(
+    photos: Sequence[Photo],
+    detections: Detections,
+    say: Callable[[str], None] = lambda words: None,
+    progress: str | None = None,
+) -> tuple[list[Photo], list[UnreadablePhoto]]:
+    """A photo for each animal, for a catalogue, where each is somebody.
+
+    A photo that has a box keeps it. One that nothing is known of is taken whole, and so is one with
+    a name and no animal on it; without a name such a photo is left out.
+
+    Args:
+        photos: of files; a name or an encounter says that one individual is on it.
+        detections: where the animals are.
+        say: told of how many photos no animal is known.
+        progress: words for a bar on stderr, or None.
+
+    Returns:
+        The photos, and why others can have no box: an unreadable file, or several animals where
+        one individual is meant.
+    """
+    seen = detections.of([photo.path for photo in photos])
+    found = [
+        None if photo.box or not some else distinct(some)
+        for photo, some in zip(photos, seen, strict=True)
+    ]
+    empty = [
+        not photo.box and some == [] and photo.individual is None
+        for photo, some in zip(photos, seen, strict=True)
+    ]
+    unseen = sum(some is None and not p.box for p, some in zip(photos, seen, strict=True))
+    if unseen:
+        say(f"{detections.file}: has nothing of {counted(unseen, 'photo')}, taken whole")
+    if any(empty):
+        say(f"{detections.file}: no animal on {counted(sum(empty), 'photo')}, left out")
+    sizes = dict(_headers([(n, photos[n], True) for n, some in enumerate(found) if some], progress))
+    parts: list[Photo] = []
+    bad: list[UnreadablePhoto] = []
+    for place, photo in enumerate(photos):
+        some, header = found[place], sizes.get(place)
+        if isinstance(header, UnreadablePhoto):
+            bad.append(header)
+        elif some and len(some) > 1 and (photo.individual or photo.encounter):
+            words = f"{len(some)} animals on it, where one is meant; say which: "
+            words += "FILE@left,top,right,bottom"
+            bad.append(UnreadablePhoto(str(photo.path), words))
+        elif some and header is not None and header.size is not None:
+            parts += [replace(photo, box=in_pixels(one.part, header.size)) for one in some]
+        elif not empty[place]:
+            parts.append(photo)
+    return parts, bad
 
 
 def _headers(asked: Sequence[tuple[int, Photo, bool]], progress: str | None) -> Iterator[_Outcome]:

@@ -97,13 +97,13 @@ class Detections:
         return self._found[best[0][1]]
 
 
-def several(animals: Sequence[Animal]) -> int:
-    """How many animals these are, where one was found twice counted once."""
+def distinct(animals: Sequence[Animal]) -> list[Animal]:
+    """These animals, the one that was found twice once: where it is surest."""
     kept: list[Animal] = []
     for animal in animals:
         if all(_overlap(animal.part, other.part) < _SAME for other in kept):
             kept.append(animal)
-    return len(kept)
+    return kept
 
 
 def in_pixels(part: Part, size: tuple[int, int]) -> Box:
