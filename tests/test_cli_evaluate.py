@@ -2,6 +2,8 @@
 
 import csv
 import json
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from PIL import Image
 
 from command_line import all_below, resight
-from resight.fingerprint.model import Card, load_model
+from resight.fingerprint.model import Card, load_model, name_key
 from resight.photos.content import content_hash
 from textures import noisy, texture
 
@@ -86,6 +88,7 @@ def test_a_closer_look(tiny_model, photos):
     told = json.loads(ran.out)
     assert told["background"] is None
     assert told["closely"]["closely R@1"]["value"] == 1
+    assert told["closely"]["gain"]["value"] == 0
     by_individual = resight(
         "evaluate", tiny_model, photos, "--split", "individual", "--share", "0.5", "--closely"
     )
@@ -93,11 +96,12 @@ def test_a_closer_look(tiny_model, photos):
     assert "closer look" in by_individual.out
 
 
-def model_that_saw(path: Path, files: list[Path]) -> Path:
+def model_that_saw(path: Path, files: list[Path], names: Sequence[str] = ()) -> Path:
     import models
 
     seen = sorted(content_hash(file)[:16] for file in files)
-    card = Card(size=(28, 28), channels=1, dim=32, training={"photos_seen": seen})
+    training = {"photos_seen": seen, "individuals_seen": sorted(map(name_key, names))}
+    card = Card(size=(28, 28), channels=1, dim=32, training=training)
     made = models.make_model(path, card=card)
     assert load_model(made).card.training["photos_seen"] == seen
     return made
@@ -117,6 +121,43 @@ def test_what_training_kept_back_is_asked(photos, tmp_path):
     assert told["left_out"] > 0
     assert any("did not ask" in one["words"] for one in told["summary"])
     assert any("flatter" in one["words"] or "too good" in one["words"] for one in told["summary"])
+
+
+def test_what_was_kept_back_at_random_flatters(photos, tmp_path):
+    flat = tmp_path / "flat"
+    for file in sorted(photos.rglob("*.png")):  # as above, but nobody says which encounter it was
+        *_, person, day, name = file.parts
+        (flat / person).mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, flat / person / f"{day} {name}")
+    seen = [file for file in sorted(flat.rglob("*.png")) if "day 2" not in file.name]
+    ran = resight("evaluate", model_that_saw(tmp_path / "m.onnx", seen), flat, "--no-background")
+    assert "Mind: Split as in training: nothing tells which photos are of one encounter" in ran.out
+
+
+def test_some_old_photos_in_a_new_folder_are_no_gallery(photos, tmp_path):
+    files = sorted(photos.rglob("*.png"))
+    model = model_that_saw(tmp_path / "m.onnx", files[:2])
+    ran = resight("evaluate", model, photos, "--json", "--no-background", "--closely")
+    assert ran.code == 0, ran
+    told = json.loads(ran.out)
+    assert (told["by"], told["gallery_individuals"]) == ("encounter", 6)
+    assert "split by encounter" in told["summary"][0]["words"]
+
+
+def test_whoever_was_trained_on_is_no_newcomer(photos, tmp_path):
+    """By name: these photos are others than those that taught."""
+    words = ("evaluate", photos, "--split", "open", "--share", "0.4", "--no-background", "--json")
+
+    def told(name: str, people: Sequence[str]) -> str:
+        model = model_that_saw(tmp_path / name, [], people)
+        ran = resight(words[0], model, *words[1:])
+        return " ".join(one["words"] for one in json.loads(ran.out)["summary"])
+
+    everybody = [f"COW {person} " for person in range(6)]
+    assert "not trained on" not in told("all.onnx", everybody)
+    assert "animals that it was not trained on it names 100 right" in told("2.onnx", everybody[:2])
+    untold = told("none.onnx", [])
+    assert "Of 100 photos of newcomers it names" in untold
 
 
 def test_a_model_that_has_seen_everything(photos, tmp_path):

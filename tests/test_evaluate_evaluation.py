@@ -137,8 +137,10 @@ def test_photos_seen_in_training_do_not_ask():
     assert found.seen_in_gallery == 2
     assert found.known == 2  # bob's two
     assert found.queries.tolist() == [7, 8, 9, 10]
-    # Of ann it has seen photos; bob and cat are new to it.
-    assert found.unseen.individuals == 2
+    # Of ann it has seen photos, and bob in the gallery may have been trained on: cat is new to it.
+    assert (found.unseen.individuals, found.unseen_told) == (1, False)
+    found = plane(seen=seen, taught=[True] * 2 + [False] * 9)  # whom, its card says
+    assert (found.unseen.individuals, found.unseen_told) == (2, True)
     with pytest.raises(UnusablePhotos, match="trained on every photo that would ask"):
         plane(seen=np.ones(11, bool))
 

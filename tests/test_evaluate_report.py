@@ -15,6 +15,7 @@ from resight.evaluate.metrics import Figure
 from resight.evaluate.report import report_page, write_report
 from resight.evaluate.report_drawing import bar, cmc_curve, hills, reliability_dots
 from resight.evaluate.report_words import of_100, summary
+from resight.evaluate.second_look import SecondLook
 from resight.photos.photo import Photo
 from resight.photos.split import Split
 from textures import texture
@@ -147,6 +148,7 @@ def test_the_background_in_words(measured):
             "partly": background(0.9, 0.3, 0.5, "partly"),
             "background": background(0.9, 0.8, 0.1, "background"),
             "nothing": background(0.03, 0.03, 0.03, "nothing"),
+            "unsure": background(1.0, 0.5, 0.9, "unsure"),
         }.items()
     }
     assert "not the fence" in told["animal"][0].words
@@ -155,6 +157,7 @@ def test_the_background_in_words(measured):
     assert "It knows the fence" in told["background"][0].words
     assert "80 of 100" in told["background"][0].words
     assert "says nothing" in told["nothing"][0].words
+    assert "cannot be told on so few" in told["unsure"][0].words
     page = report_page(found, photos, title="t", background=background(0.9, 0.8, 0.1, "background"))
     Page(page)
     assert "background alone" in page
@@ -162,13 +165,18 @@ def test_the_background_in_words(measured):
 
 def test_a_closer_look_and_what_was_trained_on(measured):
     found, photos = measured
-    said = summary(found, None, "so", (figure(0.4), figure(0.7)))
+    look = SecondLook(figure(0.4), figure(0.7), figure(0.3), True)
+    said = summary(found, None, "so", look)
     assert any("names 70 (65 to 75) of 100 right" in s.words for s in said)
+    assert not any("may be chance" in s.words or "as usual" in s.words for s in said)
+    guessed = summary(found, None, "so", look._replace(gain=figure(0.01), learned=False))
+    assert any("may be chance" in s.words for s in guessed)
+    assert any("taken as usual" in s.words for s in guessed)
     assert "split so" in said[0].words
     left = summary(replace(found, left_out=3, asked=replace(found.asked, trained_on=True)))
     assert any("3 photos did not ask" in s.words and s.kind == "warning" for s in left)
     assert any("trained on the gallery" in s.words for s in left)
-    page = report_page(found, photos, title="t", closely=(figure(0.4), figure(0.7)))
+    page = report_page(found, photos, title="t", closely=look)
     assert "Looking closely" in page
 
 

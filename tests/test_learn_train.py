@@ -68,6 +68,12 @@ def test_several_networks_and_looks_become_one_model(digits: Path, tmp_path: Pat
     hashes = {hashlib.sha256(p.read_bytes()).hexdigest()[:16] for p in digits.rglob("*.png")}
     assert set(card.training["photos_seen"]) < hashes  # and none of those held back
     assert len(card.training["photos_seen"]) == 48 - card.training["held_back"]
+    names = sorted(folder.name for folder in digits.iterdir())
+    assert card.has_seen([*names, f" {names[0].upper()} ", "somebody", None]) == [
+        *[True] * (len(names) + 1),
+        False,
+        False,
+    ]
     assert (card.training["networks"], card.training["looks"]) == (2, 5)
     assert 0 < card.metrics["R@1"] <= 1
     assert Fingerprinter(out)(sorted(digits.rglob("*.png"))[:3]).vectors.shape == (3, 32)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 
     from resight.evaluate.background import Background
     from resight.evaluate.evaluation import Evaluation
-    from resight.evaluate.metrics import Figure
+    from resight.evaluate.second_look import SecondLook
     from resight.fingerprint.fingerprinter import Fingerprinter
     from resight.fingerprint.model import Card
     from resight.photos.examine import Facts
@@ -130,7 +129,8 @@ def evaluate(
                 some, way, share=share, until=day(until), since=day(since), seed=seed
             )
         who, met = [photo.individual for photo in some], encounter_numbers(some)
-        found = evaluation(vectors, who, met, sides, seen=seen, seed=seed)
+        taught = fingerprinter.card.has_seen(who)
+        found = evaluation(vectors, who, met, sides, seen=seen, taught=taught, seed=seed)
     except ResightError as error:
         raise type(error)(f"{photos}: {error}") from None
     behind = looked = None
@@ -140,6 +140,8 @@ def evaluate(
         looked = look_closely(
             some, facts, vectors, met, sides, found, seen, fingerprinter.card, seed=seed
         )
+        if looked is None:
+            typer.echo("--closely: nobody to tell apart by a closer look; left out", err=True)
     if report is not None:
         from resight.evaluate.report import write_report
 
@@ -186,16 +188,12 @@ def _seen(card: Card, facts: list[Facts]) -> NDArray[np.bool_] | None:
 
 
 def _kept_back(photos: list[Photo], seen: NDArray[np.bool_] | None) -> Split | None:
-    """Where some of the photos taught the model: those teach here too, and the others ask."""
-    from resight.photos.split import split_photos
+    """Where the model learned from some of the photos: those teach here too, the others ask."""
+    from resight.photos.split import held_back
 
-    if seen is None or not seen.any() or seen.all() or any(photo.split for photo in photos):
+    if seen is None or any(photo.split for photo in photos):
         return None
-    sides = ("query", "train")
-    return split_photos(
-        [replace(photo, split=sides[int(one)]) for photo, one in zip(photos, seen, strict=True)],
-        "given",
-    )
+    return held_back(photos, seen)
 
 
 def _about(
@@ -223,7 +221,7 @@ def _about(
 def _entry(
     found: Evaluation,
     behind: Background | None,
-    looked: tuple[Figure, Figure] | None,
+    looked: SecondLook | None,
     photos: list[Photo],
     said: list[Any],
     model: Path,
@@ -244,8 +242,7 @@ def _entry(
         "summary": [{"kind": one.kind, "words": one.words} for one in said],
         **found.to_dict(),
         "background": behind and behind.to_dict(),
-        "closely": looked
-        and {"fingerprint R@1": looked[0].to_dict(), "closely R@1": looked[1].to_dict()},
+        "closely": looked and looked.to_dict(),
         "confusions": pairs(found.confusions),
         "strangers": pairs(found.strangers),
     }

@@ -18,8 +18,9 @@ from resight.compare.fuse import (
     rerank,
 )
 from resight.evaluate.background import background_test, both_parts, chosen, has_surroundings
-from resight.evaluate.metrics import Figure, mean_figures
+from resight.evaluate.metrics import mean_figures
 from resight.evaluate.nearest import Marked, mark, nearest
+from resight.evaluate.second_look import SecondLook
 from resight.photos.stream import progress_bar
 
 if TYPE_CHECKING:
@@ -104,11 +105,12 @@ def look_closely(
     card: Card,
     *,
     seed: int = 0,
-) -> tuple[Figure, Figure] | None:
+) -> SecondLook | None:
     """R@1 of the same queries by fingerprint alone, and after a second look at their shortlists.
 
     What a match is worth beside the fingerprint is learned from the gallery's photos, those that
-    the model was not trained on where there are such.
+    the model was not trained on where there are such. None where nobody asked for is in the
+    gallery, or nobody else.
     """
     alone = split.by == "individual"
     gallery = split.query if alone else split.train
@@ -129,9 +131,11 @@ def look_closely(
         return details(int(searched[place]))
 
     with progress_bar("Looking closely", LEARNED_FROM + len(asks)) as advance:
-        fusion = _fusion(marked, met, split.train, seen, details, seed)
+        fusion, learned = _fusion(marked, met, split.train, seen, details, seed)
         advance(LEARNED_FROM)
-        right = np.zeros((len(asks), 2))
+        if fusion is None:
+            return None
+        right = np.zeros((len(asks), 3))
         for row, place in enumerate(asks.tolist()):
             query = int(found.queries[place])
             searched = gallery
@@ -140,11 +144,12 @@ def look_closely(
             cosines = marked.vectors[searched] @ marked.vectors[query]
             looked = rerank(details(query), cosines, partial(of_gallery, searched), fusion)
             best = searched[looked.order[0]]
-            right[row] = first.right[place], marked.who[best] == marked.who[query]
+            before, after = first.right[place], marked.who[best] == marked.who[query]
+            right[row] = before, after, float(after) - float(before)
             advance(1)
     person = np.unique(marked.who[found.queries[asks]], return_inverse=True)[1]
-    before, after = mean_figures(right, person, seed=seed)
-    return before, after
+    alone_by, by_both, gain = mean_figures(right, person, seed=seed)
+    return SecondLook(alone_by, by_both, gain, learned)
 
 
 def _fusion(
@@ -154,8 +159,12 @@ def _fusion(
     seen: NDArray[np.bool_] | None,
     details: Callable[[int], Details],
     seed: int,
-) -> Fusion:
-    """What a match is worth, learned from the gallery's pairs; else what is usual."""
+) -> tuple[Fusion | None, bool]:
+    """What a match is worth, learned from the gallery's pairs; else what is usual.
+
+    Returns:
+        It, or None where the gallery has no strangers; and whether it was learned.
+    """
     ask = None if seen is None else ~seen[teachers]
     if ask is None or ask.sum() >= FEWEST:
         encounters = [None if one < 0 else int(one) for one in met[teachers]]
@@ -175,6 +184,7 @@ def _fusion(
                 others = [details(int(place)) for place in second[rows]]
                 scores[rows] = match_scores(details(query), others)
             cosines = (vectors[first] * vectors[second]).sum(axis=1)
-            return Fusion.fit(cosines, scores, same)
+            return Fusion.fit(cosines, scores, same), True
     strangers = nearest(marked, teachers[:MOST_STRANGERS], teachers, apart=True).other
-    return Fusion.guess(strangers[np.isfinite(strangers)])
+    strangers = strangers[np.isfinite(strangers)]
+    return (Fusion.guess(strangers) if len(strangers) else None), False

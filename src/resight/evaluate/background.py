@@ -28,7 +28,7 @@ _WHOLE = 0.7  # of the picture; a box larger than that leaves no surroundings to
 MOST = 3000  # photos that are looked at again
 _CHUNK = 4  # photos that a thread reads in one go
 
-Verdict = Literal["nothing", "animal", "partly", "background"]
+Verdict = Literal["nothing", "unsure", "animal", "partly", "background"]
 _PARTLY, _MOSTLY = 0.15, 0.5  # of what the model knows beyond chance
 
 
@@ -43,9 +43,10 @@ class Background:
         chance: what naming the individual of a gallery photo drawn blindly would reach.
         share: of what the model knows beyond chance, how much it knows from the background alone,
             0 to 1; None where it knows nothing beyond chance.
-        verdict: "animal" when the background says little (under 15 % of `share`, or no more than
-            chance), "background" from half on, "partly" between them, and "nothing" when the
-            photos themselves are found no better than by chance.
+        verdict: "animal" when the background says little (under 15 % of `share`), "background"
+            from half on, "partly" between them; "unsure" when it is 15 % or more, but of so few
+            individuals that it may be chance; and "nothing" when the photos themselves are found
+            no better than by chance.
         surroundings: photos whose background lies around a box; of the others it is the outermost
             part of the picture.
         photos, queries, gallery, individuals: how many took part.
@@ -239,8 +240,10 @@ def background_test(
     verdict: Verdict
     if share is None or sure <= chance:
         verdict = "nothing"
-    elif share < _PARTLY or behind.low <= chance:
+    elif share < _PARTLY:
         verdict = "animal"
+    elif behind.low <= chance:
+        verdict = "unsure"  # more than chance, but of few individuals
     else:
         verdict = "background" if share >= _MOSTLY else "partly"
     return Background(

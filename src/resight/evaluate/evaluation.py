@@ -57,6 +57,8 @@ class Evaluation:
         asked: what the gallery said of itself, by which the threshold was chosen.
         unseen: R@1 and the rest of individuals that the model was not trained on, each query asked
             of the gallery and of the newcomers' other encounters.
+        unseen_told: whether it is known whom the model was trained on; else those of `unseen` are
+            newcomers to the gallery and to the photos trained on that are among these.
         people: individual by individual.
         confusions, strangers: the surest mistakes, with known and with new individuals.
         reliable: how true the probability is that the gallery's cosines taught.
@@ -85,6 +87,7 @@ class Evaluation:
     left_individuals_out: bool
     asked: Asked
     unseen: Retrieval | None
+    unseen_told: bool
     people: list[Person]
     confusions: list[Confusion]
     strangers: list[Confusion]
@@ -116,6 +119,7 @@ def evaluation(
     split: Split,
     *,
     seen: NDArray[np.bool_] | None = None,
+    taught: Sequence[bool] | NDArray[np.bool_] | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> Evaluation:
@@ -129,6 +133,7 @@ def evaluation(
         split: positions among the n. By "individual" the queries are looked for among one
             another, without their own encounters; else in `split.train`.
         seen: (n,) which photos the model was trained on, where that is known. They do not ask.
+        taught: (n,) whose individuals it was trained on, by whichever photos, where that is known.
         resamples, seed: of the bootstrap over individuals that gives every figure its interval.
 
     Raises:
@@ -159,6 +164,10 @@ def evaluation(
     opened, left = _opened(photos, queries, found, threshold, options)
     apart = found if alone else nearest(photos, queries, gallery, apart=True)
     confusions, strangers = worst_confusions(photos, queries, found)
+    # Whoever is in the gallery may have been trained on, unless the model says who was.
+    known_to_it = photos.who[np.union1d(gallery, np.flatnonzero(trained))]
+    if taught is not None:
+        known_to_it = photos.who[np.asarray(taught, bool)]
     curve = learn_probability(own, float((~found.known).mean()))
     return Evaluation(
         by=split.by,
@@ -180,7 +189,8 @@ def evaluation(
         unfamiliar=found.other[found.other_at >= 0] if left else found.other[~found.known],
         left_individuals_out=left,
         asked=own,
-        unseen=None if alone else _unseen(photos, queries, gallery, found, trained, seen, options),
+        unseen=None if alone else _unseen(photos, queries, gallery, found, known_to_it, options),
+        unseen_told=taught is not None,
         people=by_person(photos, queries, gallery, found, threshold),
         confusions=confusions,
         strangers=strangers,
@@ -258,12 +268,10 @@ def _unseen(
     queries: Ints,
     gallery: Ints,
     found: Nearest,
-    trained: NDArray[np.bool_],
-    seen: NDArray[np.bool_] | None,
+    taught: Ints,
     options: dict[str, int],
 ) -> Retrieval | None:
-    """Retrieval of individuals that the model was not trained on."""
-    taught = np.unique(photos.who[gallery] if seen is None else photos.who[trained])
+    """Retrieval of individuals that the model was not `taught`."""
     asks = queries[~np.isin(photos.who[queries], taught)]
     beside = np.concatenate((gallery, queries[~found.known]))
     try:

@@ -18,6 +18,7 @@ from resight.evaluate.people import Confusion
 from resight.evaluate.report_drawing import Bar, bar, cmc_curve, hills, reliability_dots
 from resight.evaluate.report_pictures import SIDE, Picture, picture, small_uri
 from resight.evaluate.report_words import of_100, summary
+from resight.evaluate.second_look import SecondLook
 from resight.photos.photo import Photo
 
 WIDE, NARROW, HIGH = 560, 400, 220  # of the drawings, in their own units
@@ -34,7 +35,7 @@ def write_report(
     title: str,
     about: Sequence[tuple[str, str]] = (),
     background: Background | None = None,
-    closely: tuple[Figure, Figure] | None = None,
+    closely: SecondLook | None = None,
     split: str | None = None,
 ) -> None:
     """Write an evaluation for the browser, whole or not at all.
@@ -47,7 +48,7 @@ def write_report(
         title: which model on which photos.
         about: what else is to be said of both, as (name, value).
         background: of the background test, where it was made.
-        closely: R@1 of the same queries by fingerprint, and after a second look at keypoints.
+        closely: of a second look at keypoints or strokes, where one was taken.
         split: how the photos were split, in words; by default from `found.by`.
 
     Raises:
@@ -78,7 +79,7 @@ def report_page(
     title: str,
     about: Sequence[tuple[str, str]] = (),
     background: Background | None = None,
-    closely: tuple[Figure, Figure] | None = None,
+    closely: SecondLook | None = None,
     split: str | None = None,
 ) -> str:
     """The report's HTML; every word that comes from the photos is escaped. See `write_report`."""
@@ -114,7 +115,10 @@ def report_page(
         background_bars=_background_bars(background),
         closely_bars=[]
         if closely is None
-        else [bar("fingerprint alone", closely[0]), bar("with a closer look", closely[1], "good")],
+        else [
+            bar("fingerprint alone", closely.alone),
+            bar("with a closer look", closely.closely, "good"),
+        ],
         examples=_examples(found, photos) if background else [],
         frame=round(100 * FRAME),
         confusions=[_row(one, photos) for one in found.confusions],

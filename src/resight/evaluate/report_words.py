@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from resight.evaluate.background import Background
 from resight.evaluate.evaluation import FEW, Evaluation
 from resight.evaluate.metrics import Figure
+from resight.evaluate.second_look import SecondLook
 from resight.words import counted
 
 SPLITS = {
@@ -51,7 +52,7 @@ def summary(
     found: Evaluation,
     background: Background | None = None,
     split: str | None = None,
-    closely: tuple[Figure, Figure] | None = None,
+    closely: SecondLook | None = None,
 ) -> list[Sentence]:
     """What there is to know, the most important first.
 
@@ -59,12 +60,12 @@ def summary(
         found: what was measured.
         background: of the background test, where it was made.
         split: how the photos were split, in words; by default from `found.by`.
-        closely: R@1 by fingerprint, and after a second look, where one was taken.
+        closely: of a second look, where one was taken.
     """
     return [
         *_who_asked(found, split or SPLITS.get(found.by, found.by)),
         *_known(found),
-        *(_closely(*closely) if closely else []),
+        *(_closely(closely) if closely else []),
         *_new(found),
         *_unseen(found),
         *_split(found),
@@ -138,13 +139,23 @@ def _known(found: Evaluation) -> list[Sentence]:
     return said
 
 
-def _closely(before: Figure, after: Figure) -> list[Sentence]:
-    return [
-        Sentence(
-            f"With a closer look it names {of_100(after)} of 100 right, where the "
-            f"fingerprint alone names {of_100(before.value)} of the same photos."
+def _closely(looked: SecondLook) -> list[Sentence]:
+    words = (
+        f"With a closer look it names {of_100(looked.closely)} of 100 right, where the "
+        f"fingerprint alone names {of_100(looked.alone.value)} of the same photos."
+    )
+    if looked.gain.low <= 0 <= looked.gain.high and looked.gain.value:
+        words += " On these photos the difference may be chance."
+    said = [Sentence(words)]
+    if not looked.learned:
+        said.append(
+            Sentence(
+                "What a match is worth beside the fingerprint was taken as usual: the gallery has "
+                "too few photos that the model was not trained on to learn it from.",
+                "note",
+            )
         )
-    ]
+    return said
 
 
 def _new(found: Evaluation) -> list[Sentence]:
@@ -190,7 +201,7 @@ def _new(found: Evaluation) -> list[Sentence]:
 def _unseen(found: Evaluation) -> list[Sentence]:
     if found.unseen is None:
         return []
-    who = "newcomers" if found.seen_in_gallery is None else "animals that it was not trained on"
+    who = "animals that it was not trained on" if found.unseen_told else "newcomers"
     return [
         Sentence(
             f"Of 100 photos of {who} it names {of_100(found.unseen.rank_1)} right once other "
@@ -261,6 +272,9 @@ def _background(found: Background, asked: int) -> list[Sentence]:
                 "note",
             )
         ]
+    if found.verdict == "unsure":
+        words = "Whether it knows the animal or the fence cannot be told on so few individuals."
+        return [Sentence(f"{words} {numbers}", "warning")]
     if found.verdict == "animal":
         return [Sentence(f"It knows the animal, not the fence behind it. {numbers}", "note")]
     enough = found.animal.value >= 0.9 * found.full.value

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +22,11 @@ INPUT = "pixels"
 OUTPUT = "fingerprints"
 FORMAT = 1
 _FITS = ("pad", "stretch", "crop")
+
+
+def name_key(name: str) -> str:
+    """What a card keeps of an individual's name: 16 characters of its SHA-256, case apart."""
+    return hashlib.sha256(name.strip().casefold().encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,14 @@ class Card:
         """The photos trained on, by the first 16 characters of their files' SHA-256, if told."""
         told = self.training.get("photos_seen")
         return frozenset(str(one)[:16] for one in told) if isinstance(told, list) else frozenset()
+
+    def has_seen(self, individuals: Iterable[str | None]) -> list[bool] | None:
+        """Whether it was trained on each of these, by their names; None if that is not told."""
+        told = self.training.get("individuals_seen")
+        if not isinstance(told, list) or not told:
+            return None
+        keys = frozenset(map(str, told))
+        return [name is not None and name_key(name) in keys for name in individuals]
 
     def to_json(self) -> str:
         """The card as the JSON text that stands in the file's metadata."""

@@ -12,7 +12,7 @@ from fastai.callback.core import Callback
 
 from resight.errors import ResightError, UnusablePhotos
 from resight.evaluate.metrics import retrieval
-from resight.fingerprint.model import Card
+from resight.fingerprint.model import Card, name_key
 from resight.learn.data import PhotoSet
 from resight.learn.embedder import Embedder
 from resight.learn.ensemble import Ensemble
@@ -301,6 +301,7 @@ def train_photos(
         photos_seen=sorted(
             content_hash(photos[i].path)[:16] for i in {kept[i] for i in used.tolist()}
         ),
+        individuals_seen=sorted({name_key(str(photos[kept[i]].individual)) for i in used.tolist()}),
         left_out=list(left_out),
     )
     for state in states:

@@ -14,14 +14,15 @@ from datetime import date
 from typing import get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from resight.errors import UnusablePhotos
-from resight.photos.encounters import Places
+from resight.photos.encounters import Places, encounter_numbers
 from resight.photos.photo import Photo
 from resight.photos.sides import DROPPED, QUERY, SIDES, TRAIN, Asked, By
 from resight.words import counted
 
-__all__ = ["WAYS", "By", "Split", "split_photos"]
+__all__ = ["WAYS", "By", "Split", "held_back", "split_photos"]
 
 WAYS: tuple[By, ...] = get_args(By)
 # The features of an ImageNet network (EfficientNet-Lite0), R@1, this module's splits with seed 0.
@@ -106,7 +107,31 @@ def split_photos(
     for places, what in ((train, "train on"), (query, "ask")):
         if not len(places):
             raise UnusablePhotos(f"split by {by}: no photo is left to {what}; split another way")
-    return Split(by, train, query, dropped, _flatters(by, side, asked.encounters))
+    return Split(by, train, query, dropped, _flatters(f"split by {by}", by, side, asked.encounters))
+
+
+def held_back(photos: Sequence[Photo], seen: NDArray[np.bool_]) -> Split | None:
+    """The photos that a model was trained on, and the others, which ask.
+
+    Args:
+        photos: (n,) each with its individual.
+        seen: (n,) which of them taught.
+
+    Returns:
+        None where this is no measure of the model: nobody taught or nobody did not, fewer than
+        two individuals taught, or fewer than half of the photos that ask show one of these, as
+        where a new folder has some old photos in it.
+    """
+    sides = np.where(seen, TRAIN, QUERY)
+    who = np.array([photo.individual for photo in photos], object)
+    taught = set(who[seen].tolist())
+    known = [one in taught for one in who[~seen].tolist()]
+    if len(taught) < 2 or 2 * sum(known) < len(known) or not known:
+        return None
+    # Training draws what it holds back by chance.
+    against = _flatters("split as in training", "random", sides, encounter_numbers(photos))
+    train, query = np.flatnonzero(seen), np.flatnonzero(~seen)
+    return Split("given", train, query, np.empty(0, np.int64), against)
 
 
 def _first_that_serves(asked: Asked) -> tuple[By, Places]:
@@ -130,7 +155,7 @@ def _first_that_serves(asked: Asked) -> tuple[By, Places]:
     return "random", SIDES["random"](asked)
 
 
-def _flatters(by: By, side: Places, encounters: Places) -> str | None:
+def _flatters(how: str, by: By, side: Places, encounters: Places) -> str | None:
     """What is to be said against a split, from the encounters that stand on both sides."""
     if by == "individual":
         return None
@@ -149,4 +174,4 @@ def _flatters(by: By, side: Places, encounters: Places) -> str | None:
         )
     else:
         return None
-    return f"split by {by}: {why}; what is measured is too good" + (MEASURED if leaked else "")
+    return f"{how}: {why}; what is measured is too good" + (MEASURED if leaked else "")

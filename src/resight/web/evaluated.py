@@ -76,9 +76,9 @@ def evaluate_catalogue(desk: Desk, job: Job) -> None:
     told = desk.catalogue.card.photos_seen
     seen = np.array([one in told for one in hashes], bool) if told else None
     job.tell(f"{len(split.query):,} photos ask {len(split.train):,} others", None)
-    found = evaluation(
-        prints.take(rows), [photo.individual for photo in photos], met, split, seen=seen
-    )
+    who = [photo.individual for photo in photos]
+    taught = desk.catalogue.card.has_seen(who)
+    found = evaluation(prints.take(rows), who, met, split, seen=seen, taught=taught)
     desk.memory["evaluation"] = Measured(revision, found, ids, photos)
     job.tell("Measured", 1.0, news=True)
 
