@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from resight.compare import KeypointCache, Keypoints, find_keypoints
+from resight.compare import KeypointCache, Keypoints, draw_match, find_keypoints, match
 from resight.compare import keypoints as module
 from resight.errors import UnreadablePhoto
 from resight.photos.content import content_hash
+from resight.photos.decode import read_image
 from resight.photos.glyphs import draw_glyph
-from textures import texture
+from textures import noisy, texture, turned
 
 
 def test_descriptors_are_the_roots_of_opencvs_histograms() -> None:
@@ -116,9 +117,10 @@ def test_any_pixels_are_looked_at_without_an_error(image: np.ndarray) -> None:
     assert len(found) == len(found.sizes) == len(found.angles) == len(found.descriptors)
 
 
-def _same(one: Keypoints, other: Keypoints, tolerance: float = 0) -> bool:
+def _same(one: Keypoints, other: Keypoints) -> bool:
+    """Whether they are equal to the bit."""
     return (one.size, len(one)) == (other.size, len(other)) and all(
-        np.allclose(getattr(one, name), getattr(other, name), atol=tolerance)
+        np.array_equal(getattr(one, name), getattr(other, name))
         for name in ("places", "sizes", "angles", "descriptors")
     )
 
@@ -134,13 +136,13 @@ def photo(tmp_path: Path) -> Path:
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A line for every time that a photo is really looked at."""
     seen: list[int] = []
-    real = module.find_keypoints
+    real = module._look
 
-    def count(*arguments: object, **options: object) -> Keypoints:
+    def count(*arguments: object) -> object:
         seen.append(1)
-        return real(*arguments, **options)  # type: ignore[arg-type]
+        return real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module, "find_keypoints", count)
+    monkeypatch.setattr(module, "_look", count)
     return seen
 
 
@@ -155,8 +157,64 @@ def test_a_photo_is_looked_at_once_wherever_it_lies(
     assert cache.of(moved) is first
     later = KeypointCache(folder).of(moved)
     assert len(looks) == 1
-    assert _same(first, later, 1e-3)
-    np.testing.assert_allclose(np.linalg.norm(later.descriptors, axis=1), 1, atol=1e-5)
+    assert _same(first, later)
+    assert later.descriptors.dtype == np.float32
+
+
+@pytest.mark.parametrize("upright", [False, True])
+def test_what_was_kept_matches_as_what_was_found(tmp_path: Path, upright: bool) -> None:
+    """The score of a ratio test near its bar would flip by a rounding."""
+    cow = texture(6)
+    files = [tmp_path / f"{name}.png" for name in "abc"]
+    for file, pixels in zip(files, (cow, noisy(turned(cow, 4)), texture(7)), strict=True):
+        Image.fromarray(pixels).save(file)
+
+    def scores() -> list[float]:
+        cache = KeypointCache(tmp_path / "kept", upright=upright)
+        points = [cache.of(file) for file in files]
+        return [match(points[0], other, ratio=0.9).score for other in points]
+
+    first = scores()
+    assert first == scores()
+    assert min(first[:2]) > 10
+
+
+def test_a_keypoint_takes_144_bytes(photo: Path, tmp_path: Path) -> None:
+    found = KeypointCache(tmp_path / "kept").of(photo)
+    (file,) = (tmp_path / "kept").glob("*/*.npz")
+    assert 144 * len(found) < file.stat().st_size < 144 * len(found) + 1500
+
+
+def test_an_entry_of_an_older_version_is_made_anew(
+    photo: Path, tmp_path: Path, looks: list[int]
+) -> None:
+    """It held RootSIFT as float16, and places on the photo as it was read."""
+    right = KeypointCache(tmp_path / "kept").of(photo)
+    (file,) = (tmp_path / "kept").glob("*/*.npz")
+    for older in ({}, {"version": 1, "histograms": np.zeros((3, 128), np.uint8)}):
+        half = np.zeros((3, 128), np.float16)
+        np.savez(file, rows=np.zeros((3, 4)), descriptors=half, size=(9, 9), **older)
+        assert _same(KeypointCache(tmp_path / "kept").of(photo), right)
+    assert len(looks) == 3
+    assert _same(KeypointCache(tmp_path / "kept").of(photo), right)
+    assert len(looks) == 3
+
+
+@pytest.mark.parametrize("turn", [1, 6], ids=["lying", "turned by EXIF"])
+def test_places_are_the_photos_own_though_a_jpeg_is_read_smaller(tmp_path: Path, turn: int) -> None:
+    path = tmp_path / "cow.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    large = Image.fromarray(texture(3, 256)).resize((2402, 1801), Image.Resampling.BICUBIC)
+    large.save(path, quality=95, exif=exif)
+    image = read_image(path, channels=1)
+    found, whole = KeypointCache(tmp_path / "kept").of(path), find_keypoints(image)
+    assert found.size == image.shape[:2]
+    away = np.linalg.norm(whole.places[None] - found.places[:20, None], axis=2).min(1)
+    assert np.median(away) < 5, "of 2,400 pixels"
+    assert np.median(found.sizes) == pytest.approx(np.median(whole.sizes), rel=0.1)
+    draw_match(image, image, found, found, match(found, found))
+    assert _same(KeypointCache(tmp_path / "kept").of(path), found)
 
 
 def test_another_box_setting_or_content_is_another_entry(
@@ -193,9 +251,15 @@ def test_a_damaged_entry_is_made_anew(photo: Path, tmp_path: Path, harm: str) ->
     elif harm == "other":
         np.savez(file, something=np.zeros(3))
     else:
-        np.savez(file, rows=np.zeros((5, 4)), descriptors=np.zeros((3, 128)), size=(9, 9))
-    assert _same(KeypointCache(folder).of(photo), right, 1e-3)
-    assert _same(KeypointCache(folder).of(photo), right, 1e-3)
+        np.savez(
+            file,
+            rows=np.zeros((5, 4)),
+            histograms=np.zeros((3, 128)),
+            size=(9, 9),
+            version=module._VERSION,
+        )
+    assert _same(KeypointCache(folder).of(photo), right)
+    assert _same(KeypointCache(folder).of(photo), right)
     assert not list(folder.rglob("*.part"))
 
 
@@ -237,7 +301,7 @@ def test_threads_share_a_cache(photo: Path, tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert len(found) == 6
-    assert all(_same(found[0], other, 1e-3) for other in found)
+    assert all(_same(found[0], other) for other in found)
 
 
 def test_upright_each_place_is_described_once_as_it_lies() -> None:

@@ -21,9 +21,15 @@ from numpy.typing import NDArray
 from resight.compare.latest import Latest
 from resight.errors import UnreadablePhoto
 from resight.photos.content import content_hash
-from resight.photos.decode import Box, Pixels, read_image
+from resight.photos.decode import Box, Pixels, opened, read_image
+from resight.photos.header import is_turned
+from resight.photos.readers import reader_of
+from resight.photos.sound import is_sound
 
 Floats = NDArray[np.float32]
+# What is kept of a photo: float32 (k, 4), x, y, diameter and angle in pixels of the photo as it was
+# given; SIFT's histograms, uint8 (k, 128); (height, width) of the photo as it was given.
+Found = tuple[Floats, NDArray[np.uint8], tuple[int, int]]
 
 MOST = 500
 # The longer side of a photo as it is looked at, in pixels: smaller ones are enlarged, as SIFT
@@ -32,6 +38,7 @@ SHORTEST_SIDE, LONGEST_SIDE = 192, 512
 _DIMENSIONS = 128
 # Half of OpenCV's threshold: fur and skin are of less contrast than the houses it was chosen on.
 _CONTRAST = 0.02
+_VERSION = 2  # of what is kept: an entry of another one is made anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,13 @@ def find_keypoints(
     Raises:
         ValueError: not such an image, or `most` below 1.
     """
+    return _keypoints(*_look(image, None, most, clahe, upright))
+
+
+def _look(
+    image: Pixels, size: tuple[int, int] | None, most: int, clahe: bool, upright: bool
+) -> Found:
+    """Find and describe; places are those of a photo of `size`, where it was read smaller."""
     import cv2
 
     shape = image.shape
@@ -87,6 +101,7 @@ def find_keypoints(
         raise ValueError(f"a photo is uint8 (H, W), (H, W, 1 or 3), not {image.dtype} {shape}")
     if not image.size or most < 1:
         raise ValueError(f"nothing to find: a photo of shape {shape}, {most} keypoints at most")
+    size = size or (shape[0], shape[1])
     grey: Any = np.ascontiguousarray(image)
     if image.ndim == 3:
         grey = cv2.cvtColor(grey, cv2.COLOR_RGB2GRAY) if shape[2] == 3 else grey[..., 0]
@@ -106,15 +121,15 @@ def find_keypoints(
     else:
         found, described = sift.detectAndCompute(grey, None)
     if not found or described is None:
-        return _keypoints(np.empty((0, 4)), np.empty((0, _DIMENSIONS)), (shape[0], shape[1]))
+        return np.empty((0, 4), np.float32), np.empty((0, _DIMENSIONS), np.uint8), size
     order = sorted(range(len(found)), key=lambda i: -found[i].response)[:most]
     rows = np.array([[*found[i].pt, found[i].size, np.deg2rad(found[i].angle)] for i in order])
     # OpenCV's pixels have their middles at whole numbers, so the scaling is about −½.
-    stretch = np.array([shape[1] / width, shape[0] / height])
+    stretch = np.array([size[1] / width, size[0] / height])
     rows[:, :2] = (rows[:, :2] + 0.5) * stretch - 0.5
     rows[:, 2] *= stretch.mean()
-    total = np.maximum(described[order].sum(1, keepdims=True), 1e-9)
-    return _keypoints(rows, np.sqrt(described[order] / total), (shape[0], shape[1]))
+    # OpenCV gives bytes as floats: whole numbers to 255.
+    return rows.astype(np.float32), described[order].astype(np.uint8), size
 
 
 def _as_they_lie(found: Any, most: int) -> list[Any]:
@@ -126,18 +141,31 @@ def _as_they_lie(found: Any, most: int) -> list[Any]:
     return list(places.values())[:most]
 
 
-def _keypoints(rows: Any, descriptors: Any, size: tuple[int, int]) -> Keypoints:
-    rows = np.ascontiguousarray(rows, np.float32)
-    descriptors = np.ascontiguousarray(descriptors, np.float32)
+def _keypoints(rows: Floats, histograms: NDArray[np.uint8], size: tuple[int, int]) -> Keypoints:
+    """What `_look` found, as RootSIFT."""
+    counts = histograms.astype(np.float32)
+    descriptors = np.sqrt(counts / np.maximum(counts.sum(1, keepdims=True), 1))
     return Keypoints(rows[:, :2].copy(), rows[:, 2].copy(), rows[:, 3].copy(), descriptors, size)
+
+
+def _whole_size(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """(height, width) of a JPEG, which may be read smaller than it is; None of what never is."""
+    if is_sound(path) or reader_of(path) is not None:
+        return None
+    with opened(path) as picture:
+        if picture.format not in ("JPEG", "MPO"):
+            return None
+        width, height = picture.size
+        return (width, height) if is_turned(picture) else (height, width)
 
 
 class KeypointCache:
     """Keypoints of photo files, found once: the last ones in memory, all in a folder if given.
 
     They are kept by what the file holds (SHA-256 of its bytes), by the box and by the settings, so
-    that a photo that was moved is not looked at again, and one that was changed is. A damaged file
-    of the cache is made anew. May be shared by threads and by processes.
+    that a photo that was moved is not looked at again, and one that was changed is. A file of the
+    cache that is damaged, or of an older Resight, is made anew. What is kept are SIFT's bytes: 144
+    a keypoint, to the bit what was found. May be shared by threads and by processes.
 
     Args:
         folder: where to keep them; None for memory alone.
@@ -179,9 +207,12 @@ class KeypointCache:
         if found is None:
             if content is not None and content_hash(path) != content:
                 raise UnreadablePhoto(os.fspath(path), "is another picture by now")
-            found = self.of_image(read_image(path, channels=1, box=box, at_least=LONGEST_SIDE))
+            image = read_image(path, channels=1, box=box, at_least=LONGEST_SIDE)
+            size = _whole_size(path) if box is None else None
+            looked = _look(image, size, self.most, self.clahe, self.upright)
+            found = _keypoints(*looked)
             if key:
-                self._keep(key, found)
+                self._keep(key, looked)
         if key:
             self._latest.keep(key, found)
         return found
@@ -206,27 +237,25 @@ class KeypointCache:
             return None
         try:
             with np.load(self._file(key), allow_pickle=False) as kept:
-                rows, descriptors, size = kept["rows"], kept["descriptors"], kept["size"]
+                if kept["version"] != _VERSION:
+                    return None
+                rows, histograms, size = kept["rows"], kept["histograms"], kept["size"]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None  # not there, or damaged
-        if rows.ndim != 2 or rows.shape[1] != 4 or descriptors.shape != (len(rows), _DIMENSIONS):
+        if rows.ndim != 2 or rows.shape[1] != 4 or histograms.shape != (len(rows), _DIMENSIONS):
             return None
-        # RootSIFT as bytes: the square of an entry is a whole number of 512ths to begin with.
-        wide = descriptors.astype(np.float32)
-        wide /= np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-9)
-        return _keypoints(rows, wide, (int(size[0]), int(size[1])))
+        return _keypoints(rows, histograms, (int(size[0]), int(size[1])))
 
-    def _keep(self, key: str, found: Keypoints) -> None:
+    def _keep(self, key: str, looked: Found) -> None:
         if self.folder is None:
             return
-        rows = np.column_stack([found.places, found.sizes, found.angles])
+        rows, histograms, size = looked
         file = self._file(key)
         part = file.with_name(f".{file.name}.{os.getpid()}.{threading.get_ident()}.part")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             with part.open("wb") as to:
-                half = found.descriptors.astype(np.float16)
-                np.savez(to, rows=rows, descriptors=half, size=np.array(found.size))
+                np.savez(to, version=_VERSION, rows=rows, histograms=histograms, size=size)
             part.replace(file)
         except OSError:  # a full disk must not stop a comparison: the cache is a convenience
             with contextlib.suppress(OSError):

@@ -151,7 +151,7 @@ def no_match() -> Match:
 
 
 class Gallery:
-    """The descriptors of a gallery in one array, grouped by individual.
+    """The descriptors of a gallery in one array, grouped by individual: a copy, 512 bytes each.
 
     Args:
         photos: keypoints of the gallery's photos, in order.
