@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from resight.catalogue.enrol import Enrolled
     from resight.catalogue.journal import Done
     from resight.catalogue.past import Decision, Event
+    from resight.catalogue.where import Filters
 
 # Imported when asked for: SQLAlchemy alone takes a quarter of a second.
 _HOMES = {
@@ -27,6 +28,7 @@ _HOMES = {
     "Decision": "past",
     "Done": "journal",
     "Event": "past",
+    "Filters": "where",
     "Individual": "contents",
     "Enrolled": "enrol",
     "Answer": "answer",
@@ -49,6 +51,7 @@ __all__ = [
     "Done",
     "Enrolled",
     "Event",
+    "Filters",
     "Individual",
     "Match",
     "Searched",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from resight.learn.memory import CrossBatchMemory
     from resight.learn.resume import Resume
     from resight.learn.sampler import PKSampler
+    from resight.learn.train import train_folder, train_photos
     from resight.learn.views import Views, WithMirror
     from resight.learn.virtual import (
         Turned,
@@ -57,6 +58,8 @@ _HOME = {
     "export_model": "export",
     "glyph_augmentation": "virtual",
     "reid_learner": "learner",
+    "train_folder": "train",
+    "train_photos": "train",
     "whiten": "whitening",
     "with_miner": "learner",
 }
@@ -88,6 +91,8 @@ __all__ = [
     "export_model",
     "glyph_augmentation",
     "reid_learner",
+    "train_folder",
+    "train_photos",
     "whiten",
     "with_miner",
 ]
