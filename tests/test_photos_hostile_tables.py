@@ -196,6 +196,37 @@ def test_text_of_spreadsheets_of_many_kinds(tmp_path: Path) -> None:
     assert "save it as CSV UTF-8" in refused(tmp_path / "latin.csv")
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("above", ["\n", "{0}{0}{0}\n", "\n{0}{0}\n\n", '""{0}\n\r\n'])
+def test_the_heading_is_the_first_line_with_a_letter(
+    tmp_path: Path, above: str, separator: str
+) -> None:
+    (tmp_path / "a.png").write_bytes(b"x")
+    words = above.format(separator) + "path,name\na.png,Luna\n".replace(",", separator)
+    (tmp_path / "t.csv").write_text(words, newline="")
+    taken = take_in(tmp_path / "t.csv", exif=False)
+    assert [photo.individual for photo in taken.photos] == ["Luna"]
+    assert taken.rows == [above.count("\n") + 2]
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ('path,name\na.png,"Lu\nna"\n\nb.png,"bay\nc.png,x\n', 5),
+        ('path,name\na.png,Luna\nb.png,"bay\n' + "c.png,x\n" * 30_000, 3),
+        ('path,name\na.png,"bay\nb.png,"bay"\n', 2),
+        ('"path,name\na.png,Luna\n', 1),
+    ],
+)
+def test_a_quote_that_is_not_closed_is_told_with_its_line(
+    tmp_path: Path, words: str, line: int
+) -> None:
+    (tmp_path / "t.csv").write_text(words)
+    told = refused(tmp_path / "t.csv")
+    assert f"t.csv, line {line}: is no CSV (" in told
+    assert "close its quotes" in told
+
+
 def test_two_hundred_thousand_lines_are_read_in_seconds(tmp_path: Path) -> None:
     file = tmp_path / "large.csv"
     with file.open("w", encoding="utf-8") as out:

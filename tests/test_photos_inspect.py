@@ -20,6 +20,7 @@ from resight.photos.problem import Problem
 from textures import texture
 
 DAY = datetime(2025, 4, 1)
+SOME = ("luna", "sol")
 
 
 def looked(photos: list[Photo], *, pixels: np.ndarray | None = None, **facts: object) -> Inspection:
@@ -129,6 +130,35 @@ def test_near_copies_within_and_across_individuals() -> None:
     assert (crossed.count, crossed.examples[0].photos) == (1, (24, 30))
 
 
+def test_one_wrong_name_in_a_burst_is_one_photo_and_the_burst_is_still_told() -> None:
+    photos = [Photo(Path(f"{n}.jpg"), "Luna", date=DAY) for n in range(300)]
+    photos[140] = Photo(Path("140.jpg"), "Sol", date=DAY)
+    photos[141] = Photo(Path("141.jpg"), None, date=DAY)
+    hashes = {f"{n}": 7 << 20 | (1 << n % 8) for n in range(300)}
+    same = np.random.default_rng(0).integers(0, 256, (1, 256), dtype=np.uint8)
+    inspection = looked(photos, pixels=same.repeat(300, axis=0), difference_hash=hashes)
+    near, crossed = found(inspection, "near-copies"), found(inspection, "near-crossed")
+    assert (crossed.count, crossed.cases) == (1, 1)
+    assert crossed.title == "1 photo is nearly the same picture as one under another name"
+    assert crossed.examples[0].words == "1 of Sol among 298 of Luna"
+    assert 140 in crossed.examples[0].photos
+    assert len(crossed.examples[0].photos) == 2
+    assert near.title == "299 photos in 1 group of near-copies"
+
+
+def test_of_one_file_under_two_paths_no_copy_is_to_be_removed(tmp_path: Path) -> None:
+    (tmp_path / "luna.jpg").write_bytes(b"x")
+    (tmp_path / "sol.jpg").symlink_to(tmp_path / "luna.jpg")
+    photos = [*herd(), *(Photo(tmp_path / f"{name}.jpg", name, date=DAY) for name in SOME)]
+    crossed = found(looked(photos, content_hash={"luna": "x", "sol": "x"}), "crossed")
+    assert "remove the copy" not in crossed.advice
+    assert "they are one file under two paths" in crossed.advice
+    (tmp_path / "sol.jpg").unlink()
+    (tmp_path / "sol.jpg").write_bytes(b"x")
+    crossed = found(looked(photos, content_hash={"luna": "x", "sol": "x"}), "crossed")
+    assert "remove the copy" in crossed.advice
+
+
 def test_slips_in_names() -> None:
     photos = [*herd(), Photo(Path("x.jpg"), "Cow 1", date=DAY), Photo(Path("y.jpg"), "cow 01")]
     inspection = looked(photos)
@@ -209,6 +239,34 @@ def test_sides() -> None:
     assert found(inspection, "sides-written").grade == "mend"
 
 
+def _on_both_sides(*words: str | None) -> list[Photo]:
+    return [
+        Photo(Path(f"{who}-{n}.jpg"), f"cow {who}", date=DAY + timedelta(n), side=word)
+        for who in range(5)
+        for n, word in enumerate(words)
+    ]
+
+
+def test_both_sides_under_one_name_are_told() -> None:
+    inspection = looked(_on_both_sides("left", "Right", "L"))
+    mixed = found(inspection, "mixed-sides")
+    assert (mixed.grade, mixed.count) == ("know", 5)
+    assert mixed.title == "5 individuals of 5 have several sides under one name"
+    assert mixed.examples[0].words == "cow 0: left and right"
+    assert mixed.examples[0].photos == (0, 1)
+    assert "Luna L" in mixed.advice
+    assert "one-sided" not in kinds(inspection)
+    assert "mixed-sides" not in kinds(looked(_on_both_sides("left", "left")))
+
+
+@pytest.mark.parametrize("word", ["unknown", "Unknown", "none", "n/a", "NaN", "?", " ", ""])
+def test_a_word_for_no_side_is_no_side(word: str) -> None:
+    inspection = looked(_on_both_sides("left", "left", word))
+    assert kinds(inspection) == ["sides-missing"]
+    assert found(inspection, "sides-missing").count == 5
+    assert kinds(looked(_on_both_sides(word, word))) == []
+
+
 def test_small_dark_and_bright_by_their_box() -> None:
     photos = herd()
     photos[3] = Photo(photos[3].path, "cow 0", date=DAY, box=(0, 0, 20, 90))
@@ -273,7 +331,7 @@ def test_a_messy_folder_from_end_to_end(messy: Path, tmp_path: Path) -> None:
         "1 photo cannot be used",
         "1 picture stands under two names",
         "1 photo is a copy of others",
-        "1 pair of pictures under two names is nearly the same",
+        "1 photo is nearly the same picture as one under another name",
         "1 name is written in several ways",
         "Luna and Milo (1.jpg, small.jpg)",
     ):

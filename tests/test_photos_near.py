@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from resight.photos import near
 from resight.photos.examine import examine
 from resight.photos.near import correlation, look_at, near_copies, near_pairs
 from resight.photos.photo import Photo
@@ -135,3 +136,75 @@ def test_frames_of_a_scene_that_stands_still_are_read_once() -> None:
     assert time.process_time() - start < 20
     assert [len(group) for group in found.groups] == [2_000]
     assert asked <= 2_100
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sets(st.integers(0, 63), max_size=4), st.integers(0, 3), st.integers(-1, 2)),
+        min_size=12,
+        max_size=40,
+    )
+)
+def test_long_runs_give_the_groups_of_all_pairs(
+    photos: list[tuple[set[int], int, int]],
+) -> None:
+    """As many as agree in two bands go another way; up to `CLOSELY` it must lead to the same."""
+    one = 0x0F0F33CC55AA9966
+    hashes = np.array([one ^ sum(1 << bit for bit in bits) for bits, _, _ in photos], np.uint64)
+    pixels = _pixels(4)[[kind for _, kind, _ in photos]]
+    labels = np.array([label for _, _, label in photos])
+    wanted = near_copies(hashes, lambda places: pixels[places], labels=labels)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(near, "_LONG", 3)
+        patch.setattr(near, "NEXT", 2)
+        patch.setattr(near, "_PAIRS_AT_ONCE", 60)
+        found = near_copies(hashes, lambda places: pixels[places], labels=labels)
+    assert [group.tolist() for group in found.groups] == [g.tolist() for g in wanted.groups]
+    groups = [set(labels[group].tolist()) - {-1} for group in wanted.groups]
+    assert bool(len(found.crossed)) == bool(len(wanted.crossed)) <= any(len(g) > 1 for g in groups)
+
+
+def _one_camera(count: int) -> np.ndarray:
+    """Hashes of a camera that never moves: within 8 bits of one another."""
+    rng = np.random.default_rng(0)
+    bits = np.uint64(1) << rng.integers(0, 64, (4, count), dtype=np.uint64)
+    return np.uint64(0x0F0F33CC55AA9966) ^ np.bitwise_or.reduce(bits)
+
+
+def test_a_camera_that_never_moves_is_compared_in_seconds() -> None:
+    """20,000 pictures are 200 million pairs; all but a dozen are of one group."""
+    pixels = _pixels(13)
+    kind = np.zeros(20_000, np.int64)
+    kind[500:512] = np.arange(1, 13)
+    start = time.process_time()
+    found = near_copies(_one_camera(20_000), lambda places: pixels[kind[places]])
+    assert time.process_time() - start < 20
+    assert [len(group) for group in found.groups] == [20_000 - 12]
+
+
+def test_of_pictures_that_are_only_composed_alike_not_all_pairs_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared = 0
+
+    def unlike(pixels: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+        nonlocal compared
+        compared += len(pairs)
+        return (np.sort(pairs, axis=1) == (700, 701)).all(axis=1).astype(np.float32)
+
+    monkeypatch.setattr(near, "correlation", unlike)
+    found = near_copies(_one_camera(3_000), lambda places: _pixels(1).repeat(len(places), axis=0))
+    assert [group.tolist() for group in found.groups] == [[700, 701]]  # the next is not passed by
+    assert compared < 3_000 * 2 * near.CLOSELY  # of 4.5 million
+
+
+def test_everyone_with_a_near_copy_of_another_name_is_told_of() -> None:
+    labels = np.zeros(3_000, np.int64)
+    labels[[7, 2_000]] = 1, 2
+    pixels = _pixels(1)
+    found = near_copies(
+        _one_camera(3_000), lambda places: pixels.repeat(len(places), axis=0), labels=labels
+    )
+    assert {7, 2_000} <= set(found.crossed.ravel().tolist())
+    assert len(found.crossed) <= 3_000

@@ -14,7 +14,9 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from photo_tables import pictures, table
 from resight.errors import UnusablePhotos
+from resight.photos.examine import examine
 from resight.photos.gather import gather
+from resight.photos.inspect import inspect
 from resight.photos.photo import Photo
 from resight.photos.table import photos_from_table
 from resight.photos.ways_in import Taken, take_in
@@ -171,6 +173,24 @@ def test_a_detour_leads_to_the_same_photo_and_a_link_to_another(tmp_path: Path) 
         photos_from_table(file)
 
 
+def test_one_file_is_one_photo_by_its_path_from_the_root_or_from_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures(tmp_path, "a.png", "b.png")
+    monkeypatch.chdir(tmp_path)
+    whole = tmp_path / "a.png"
+    file = table(Path(), f"path,name\na.png,Luna\n{whole},Sol\nb.png,Mar\n")
+    taken = take_in(file)
+    assert [photo.individual for photo in taken.photos] == ["Mar"]
+    assert "is 'Luna' here, and 'Sol' in line 3" in taken.problems[0].what
+    with pytest.raises(UnusablePhotos, match="a photo has one name"):
+        photos_from_table(file)
+    both = examine([Photo(Path("a.png"), "Luna"), Photo(whole, "Sol"), Photo(Path("b.png"), "Mar")])
+    assert [problem.place for problem in both.problems] == [0, 1]
+    taken = take_in(table(Path(), f"path,name\na.png,Luna\n{whole},Luna\n"))
+    assert [photo.path for photo in taken.photos] == [Path("a.png")]
+
+
 def test_a_line_with_a_slip_is_checked_for_all_else_and_left_out(tmp_path: Path) -> None:
     pictures(tmp_path, "a.png", "b.png", "c.png", "d.png", "e.png", "f.png")
     file = table(
@@ -271,6 +291,25 @@ def test_a_place_comes_from_exif_also_where_the_table_has_the_date(tmp_path: Pat
     assert (one.date, one.latitude, one.longitude) == (datetime(2024, 1, 1), -33.5, 18.26)
     assert (two.date, two.latitude, two.longitude) == (datetime(2024, 1, 2), 1, 2)
     assert gather(file, exif=False).photos[0].latitude is None
+
+
+def test_a_date_that_stands_far_into_a_file_is_seen_by_all(tmp_path: Path) -> None:
+    """Some programs write their own notes in front of EXIF."""
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = "2025:04:14 10:11:12"
+    file = tmp_path / "luna" / "a.jpg"
+    file.parent.mkdir()
+    Image.new("RGB", (60, 60)).save(file, exif=exif)
+    notes = b"http://ns.adobe.com/xap/1.0/\0" + b" " * 6_000
+    part = b"\xff\xe1" + (len(notes) + 2).to_bytes(2, "big") + notes
+    file.write_bytes(file.read_bytes()[:2] + part + file.read_bytes()[2:])
+    photos = take_in(tmp_path).photos
+    (day,) = inspect(photos, examine(photos)).days
+    (photo,) = gather(tmp_path).photos
+    assert (day, photo.date) == ("2025-04-14", datetime(2025, 4, 14, 10, 11, 12))
+    assert gather(tmp_path, exif=False).photos[0].date is None
+    written = table(tmp_path, "path,name,date\nluna/a.jpg,Luna,2024-01-01\n")
+    assert gather(written).photos[0].date == datetime(2024, 1, 1)
 
 
 def test_a_timestamp_keeps_its_zone(tmp_path: Path) -> None:

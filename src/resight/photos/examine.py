@@ -7,7 +7,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from PIL import Image
 from resight.errors import UnreadablePhoto
 from resight.photos.content import content_hash
 from resight.photos.decode import Box, Pixels, opened, read_image
+from resight.photos.finding import whole
 from resight.photos.header import Told, is_turned, read_exif, read_header
 from resight.photos.photo import Photo
 from resight.photos.problem import Problem
@@ -109,6 +110,13 @@ def examine(
     return Examined(facts, problems)
 
 
+def dated(photo: Photo, facts: Facts | None) -> Photo:
+    """A photo with the date that its file tells, where nothing is written of it."""
+    if photo.date is None and facts is not None and facts.taken_at is not None:
+        photo = replace(photo, date=facts.taken_at)
+    return photo
+
+
 def two_names(photos: Sequence[Photo], facts: Sequence[Facts | None]) -> Iterator[tuple[int, str]]:
     """The photos that stand there twice with different names: each one's place, and words."""
 
@@ -116,7 +124,7 @@ def two_names(photos: Sequence[Photo], facts: Sequence[Facts | None]) -> Iterato
         """A box that is the whole picture is as good as none."""
         box, fact = photos[place].box, facts[place]
         is_whole = fact is not None and box == (0, 0, fact.width, fact.height)
-        return photos[place].path, None if is_whole else box
+        return whole(photos[place].path), None if is_whole else box
 
     names: dict[tuple[Path, Box | None], set[str]] = defaultdict(set)
     for place, photo in enumerate(photos):

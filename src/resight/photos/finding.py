@@ -77,6 +77,12 @@ def straight(path: Path) -> Path:
     return shorter if same else path
 
 
+def whole(path: Path) -> Path:
+    """A path from the root on, by which one file is one: rows may have it in either way."""
+    # Not resolved: behind a link to a folder, .. leads elsewhere, and a link has a name of its own.
+    return path if path.is_absolute() else Path.cwd() / path
+
+
 def _relative(path: Path, folder: Path) -> str:
     """A path as the table has it."""
     text, begin = str(path), str(folder)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from resight.photos.encounters import Places, encounter_numbers
-from resight.photos.examine import Facts
+from resight.photos.examine import Facts, dated
 from resight.photos.photo import Photo
 from resight.photos.problem import Problem
 
@@ -76,12 +76,7 @@ class Herd:
 
     def __init__(self, photos: Sequence[Photo], facts: Sequence[Facts | None]) -> None:
         self.facts = facts
-        self.photos = [
-            replace(photo, date=fact.taken_at)
-            if photo.date is None and fact is not None and fact.taken_at is not None
-            else photo
-            for photo, fact in zip(photos, facts, strict=True)
-        ]
+        self.photos = [dated(photo, fact) for photo, fact in zip(photos, facts, strict=True)]
         self.good = [place for place, fact in enumerate(facts) if fact is not None]
         of: dict[str, list[int]] = defaultdict(list)
         for place in self.good:

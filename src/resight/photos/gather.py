@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resight.errors import UnusablePhotos
-from resight.photos.examine import Facts, examine
+from resight.photos.examine import Facts, dated, examine
 from resight.photos.from_files import placed
 from resight.photos.photo import Photo
 from resight.photos.problem import Problem
@@ -79,8 +79,12 @@ def gather(
     if good.problems and not skip_bad:
         raise _refusal(place, good.problems, listing)
     photos = good.photos
-    if exif:  # the files have been opened by now, so their places cost nothing
-        photos = [placed(one, fact.exif) for one, fact in zip(photos, facts, strict=True)]
+    if exif:
+        # The files have been opened by now, so what they tell costs nothing. The look at headers
+        # alone does not find a date that stands far into a file, and inspect does.
+        photos = [
+            placed(dated(one, fact), fact.exif) for one, fact in zip(photos, facts, strict=True)
+        ]
     if named:
         keep = [n for n, photo in enumerate(photos) if photo.individual is not None]
         if nobody := len(photos) - len(keep):

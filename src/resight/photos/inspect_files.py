@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +16,22 @@ from resight.words import counted
 
 SMALL = 48  # pixels of the shorter side
 DARK, BRIGHT = 20, 235  # mean grey level
+
+_TAUGHT = "the model is taught that one picture shows two individuals"
+_ADVICE = "Look at each, correct the name, and remove the copy."
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """Near-copies under several names.
+
+    Attributes:
+        odd: positions of those that are not of the commonest name.
+        names: how many photos there are of each.
+    """
+
+    odd: list[int]
+    names: Counter[str | None]
 
 
 def broken(problems: Sequence[Problem]) -> list[Finding]:
@@ -49,11 +66,24 @@ def copies(herd: Herd, look: Look) -> list[Finding]:
     # Of each picture one is enough to look for those that are nearly the same.
     single = [places[0] for places in same.values()]
     near = _near(herd, single, look)
-    pairs = [(single[one], single[two]) for one, two in near.crossed.tolist()]
-    mixed = {place for pair in near.crossed.tolist() for place in pair}
-    runs = [[single[p] for p in part] for part in near.groups if not mixed & set(part.tolist())]
+    other: dict[int, int] = {}  # a near-copy under another name, of each that has one
+    for one, two in near.crossed.tolist():
+        other.setdefault(single[one], single[two])
+        other.setdefault(single[two], single[one])
+    cases, runs = [], []
+    for part in near.groups:
+        places = [single[place] for place in part.tolist()]
+        names = Counter(herd.photos[place].individual for place in places)
+        del names[None]
+        # One wrong name in a burst is one photo's; the others are near-copies all the same.
+        odd = [p for p in places if p in other and herd.name(p) != names.most_common(1)[0][0]]
+        if odd:
+            cases.append(_Case(odd, names))
+        if len(rest := sorted({*places}.difference(odd))) > 1:
+            runs.append(rest)
     return [
-        *_crossed(herd, crossed, pairs),
+        *_crossed(herd, crossed),
+        *_near_crossed(herd, cases, other),
         *_within(herd, within),
         *_runs(herd, runs),
     ]
@@ -66,41 +96,71 @@ def _near(herd: Herd, places: list[int], look: Look) -> NearCopies:
     return near_copies(hashes, lambda some: look(at[some]), labels=herd.labels(places))
 
 
-def _crossed(herd: Herd, exact: list[list[int]], near: list[tuple[int, int]]) -> list[Finding]:
-    found = []
-    taught = "the model is taught that one picture shows two individuals"
-    advice = "Look at each, correct the name, and remove the copy."
-    if exact:
-        found.append(
-            Finding(
-                "crossed",
-                "mend",
-                len(exact),
-                f"{counted(len(exact), 'picture')} stand{'s' * (len(exact) == 1)} under two names, "
-                "the same to the byte",
-                f"At least one of the names is wrong: {taught}, and is marked wrong when it sees "
-                "that it does not.",
-                advice,
-                tuple(
-                    _together(herd, _one_of_each_name(herd, places)) for places in exact[:EXAMPLES]
-                ),
-            )
+def _crossed(herd: Herd, exact: list[list[int]]) -> list[Finding]:
+    if not exact:
+        return []
+    one_file = [places for places in exact if _is_one_file(herd, places)]
+    advice = _ADVICE
+    if one_file:
+        which = "they are" if len(one_file) == len(exact) else f"{len(one_file):,} of them are"
+        advice = (
+            f"Look at each, and correct the name. Remove no file before you know that there are "
+            f"two: {which} one file under two paths."
         )
-    if near:
-        found.append(
-            Finding(
-                "near-crossed",
-                "look",
-                len(near),
-                f"{counted(len(near), 'pair')} of pictures under two names "
-                f"{'is' if len(near) == 1 else 'are'} nearly the same",
-                f"If one of the names is wrong, {taught}. If two were photographed together, or "
-                "only composed alike, all is well.",
-                advice,
-                tuple(_together(herd, pair) for pair in near[:EXAMPLES]),
-            )
+    return [
+        Finding(
+            "crossed",
+            "mend",
+            len(exact),
+            f"{counted(len(exact), 'picture')} stand{'s' * (len(exact) == 1)} under two names, "
+            "the same to the byte",
+            f"At least one of the names is wrong: {_TAUGHT}, and is marked wrong when it sees "
+            "that it does not.",
+            advice,
+            tuple(_together(herd, _one_of_each_name(herd, places)) for places in exact[:EXAMPLES]),
         )
-    return found
+    ]
+
+
+def _is_one_file(herd: Herd, places: list[int]) -> bool:
+    """Whether paths lead to one file, by a link or in another way."""
+    first, *others = (herd.photos[place].path for place in places)
+    try:
+        return all(path.samefile(first) for path in others)
+    except OSError:
+        return False
+
+
+def _near_crossed(herd: Herd, cases: list[_Case], other: dict[int, int]) -> list[Finding]:
+    count = sum(len(case.odd) for case in cases)
+    if not count:
+        return []
+    return [
+        Finding(
+            "near-crossed",
+            "look",
+            count,
+            f"{counted(count, 'photo')} {'is' if count == 1 else 'are'} nearly the same picture as "
+            "one under another name",
+            f"If one of the names is wrong, {_TAUGHT}. If two were photographed together, or "
+            "only composed alike, all is well.",
+            _ADVICE,
+            tuple(_among(herd, case, other) for case in cases[:EXAMPLES]),
+            len(cases),
+        )
+    ]
+
+
+def _among(herd: Herd, case: _Case, other: dict[int, int]) -> Example:
+    """Those of other names, each beside a near-copy, and how many there are of either."""
+    pairs = [sorted((place, other[place])) for place in case.odd[:3]]
+    photos = tuple(dict.fromkeys(place for pair in pairs for place in pair))
+    if case.names.total() == 2:
+        return _together(herd, photos)
+    (most, count), *_ = case.names.most_common(1)
+    others = Counter(herd.name(place) for place in case.odd).most_common(3)
+    words = ", ".join(f"{n:,} of {name}" for name, n in others)
+    return Example(f"{words} among {count:,} of {most}", photos)
 
 
 def _within(herd: Herd, exact: list[list[int]]) -> list[Finding]:

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 
 from resight.photos.alike import alike_names
 from resight.photos.findings import EXAMPLES, Example, Finding, Herd
+from resight.photos.values import is_nobody
 from resight.words import counted
 
 _SHORT_SIDES = {"l": "left", "lt": "left", "r": "right", "rt": "right"}
@@ -121,18 +122,18 @@ def imbalance(herd: Herd) -> list[Finding]:
 
 
 def sides(herd: Herd) -> list[Finding]:
-    """Sides of the body: written in several ways, missing, or only one of them known."""
+    """Sides of the body: in several ways, missing, under one name, or only one of them known."""
     written: dict[str, Counter[str]] = defaultdict(Counter)
-    has: dict[str, set[str]] = defaultdict(set)
+    has: dict[str, dict[str, int]] = defaultdict(dict)  # of each side the first photo
     missing = []
     for name, places in herd.of.items():
         for place in places:
             side = herd.photos[place].side
-            if side is None or not side.strip():
+            if side is None or is_nobody(side.casefold()):  # unknown, none, n/a, ?
                 missing.append(place)
                 continue
             written[_side(side)][side] += 1
-            has[name].add(_side(side))
+            has[name].setdefault(_side(side), place)
     if not written:
         return []
     found = []
@@ -165,6 +166,26 @@ def sides(herd: Herd) -> list[Finding]:
                 tuple(Example(herd.name(place), (place,)) for place in missing[:EXAMPLES]),
             )
         )
+    mixed = [name for name, known in has.items() if len(known) > 1]
+    if mixed:
+        count = len(mixed)
+        found.append(
+            Finding(
+                "mixed-sides",
+                "know",
+                count,
+                f"{counted(count, 'individual')} of {len(has):,} "
+                f"{'has' if count == 1 else 'have'} several sides under one name",
+                "Flanks of one body differ. Where the pattern is what tells individuals apart, the "
+                "model is taught that two unlike patterns are one.",
+                "Give each side a name of its own, such as Luna L and Luna R, or keep a table for "
+                "each. Of faces and shapes, which are known from any side, it is no mistake.",
+                tuple(
+                    Example(f"{name}: {' and '.join(has[name])}", tuple(has[name].values())[:6])
+                    for name in mixed[:EXAMPLES]
+                ),
+            )
+        )
     one_sided = [name for name, known in has.items() if len(known) == 1]
     if len(written) > 1 and one_sided:
         count = len(one_sided)
@@ -178,7 +199,8 @@ def sides(herd: Herd) -> list[Finding]:
                 + " and ".join(sorted(written)),
                 "Flanks of one body differ. A photo of the other side cannot be matched to them, "
                 "and the answer will be that it is somebody new.",
-                "Split and measure each side for itself, and photograph the missing sides.",
+                "Photograph the missing sides. To measure each side for itself, make a table of "
+                "its photos.",
                 tuple(
                     Example(f"{name}: {min(has[name])} only", (herd.of[name][0],))
                     for name in one_sided[:EXAMPLES]

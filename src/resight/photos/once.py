@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from resight.photos.decode import Box
+from resight.photos.finding import whole
 from resight.photos.photo import Photo
 from resight.photos.problem import Problem, Taken
 from resight.words import counted
@@ -26,7 +27,7 @@ def each_once(taken: Taken, say: Callable[[str], None] = lambda words: None) -> 
     """
     rows: dict[tuple[Path, Box | None], list[int]] = defaultdict(list)
     for place, photo in enumerate(taken.photos):
-        rows[photo.path, photo.box].append(place)
+        rows[whole(photo.path), photo.box].append(place)
     if len(rows) == len(taken.photos):
         return taken
     problems = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -24,6 +25,7 @@ EXCEL = frozenset({".xlsx", ".xlsm"})
 _MOST_UNPACKED, _MOST_TIMES, _HARMLESS = 1 << 30, 100, 50 << 20
 _EXCEL_ROWS = 1 << 20  # that Excel itself has
 _BATCH = 10_000  # rows of a Parquet file at a time
+_FIRST = re.compile(r"[^\W_]")  # a letter or a digit, in any script
 
 
 @dataclass(frozen=True)
@@ -81,27 +83,36 @@ def _text(table: Path) -> Rows:
         why = getattr(error, "strerror", None) or str(error)
         raise UnusablePhotos(f"{table}: {why}") from None
     del raw
-    heading = text[: text.find("\n") + 1 or None]
-    separator = max(",;\t", key=heading.count)  # spreadsheets differ by country
+    separator = max(",;\t", key=_heading(text).count)  # spreadsheets differ by country
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
 
-    def rows() -> Iterator[tuple[int, Sequence[str]]]:
+    def rows() -> Iterator[tuple[int, list[str]]]:
+        line = 0
         try:
             for row in reader:
+                line = reader.line_num
                 if row:
-                    yield reader.line_num, row
+                    yield line, row
         except csv.Error as error:
-            raise _no_csv(table, error) from None
+            # Of a quote that is not closed the reader sees only that there is no end to it.
+            endless = any(words in str(error) for words in ("end of data", "field limit"))
+            why = "a quote in it is not closed" if endless else str(error)
+            raise UnusablePhotos(
+                f"{table}, line {line + 1}: is no CSV ({why}); close its quotes, and write two for "
+                "one that belongs to the text"
+            ) from None
 
-    try:
-        columns = next((row for row in reader if row), [])
-    except csv.Error as error:
-        raise _no_csv(table, error) from None
-    return Rows(columns, rows())
+    every = rows()
+    # Spreadsheets may leave nothing but separators above the heading.
+    columns = next((row for _, row in every if _FIRST.search("".join(row))), [])
+    return Rows(columns, every)
 
 
-def _no_csv(table: Path, error: csv.Error) -> UnusablePhotos:
-    return UnusablePhotos(f"{table}: is no CSV file ({error})")
+def _heading(text: str) -> str:
+    """The first line with a letter or a digit in it."""
+    first = _FIRST.search(text)
+    place = first.start() if first else 0
+    return text[text.rfind("\n", 0, place) + 1 : text.find("\n", place) + 1 or None]
 
 
 def _parquet(table: Path) -> Rows:

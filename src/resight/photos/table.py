@@ -12,7 +12,7 @@ from typing import Any
 from resight.errors import UnusablePhotos
 from resight.photos.columns import BBOX, COLUMNS, SPAN, meaning_of
 from resight.photos.dates import SUCH_AS, DateColumn, EitherWay
-from resight.photos.finding import straight
+from resight.photos.finding import straight, whole
 from resight.photos.photo import Photo
 from resight.photos.problem import Problem, Taken
 from resight.photos.rows import Rows, open_rows
@@ -241,7 +241,7 @@ def _two_names(taken: Taken) -> list[Problem]:
     for photo, row in zip(taken.photos, taken.rows, strict=True):
         if photo.individual is None:
             continue
-        which = straight(photo.path), photo.box
+        which = whole(straight(photo.path)), photo.box
         name, first = named.setdefault(which, (photo.individual, row))
         if name != photo.individual:
             words = (
