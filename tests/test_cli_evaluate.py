@@ -89,6 +89,9 @@ def test_a_closer_look(tiny_model, photos):
     assert told["background"] is None
     assert told["closely"]["closely R@1"]["value"] == 1
     assert told["closely"]["gain"]["value"] == 0
+    assert told["closely"]["keypoints alone R@1"]["value"] == 1  # textures with a little noise
+    assert told["closely"]["keypoints alone queries"] == told["known"]
+    assert any("without any training" in one["words"] for one in told["summary"])
     by_individual = resight(
         "evaluate", tiny_model, photos, "--split", "individual", "--share", "0.5", "--closely"
     )

@@ -178,6 +178,11 @@ def test_a_closer_look_and_what_was_trained_on(measured):
     assert any("trained on the gallery" in s.words for s in left)
     page = report_page(found, photos, title="t", closely=look)
     assert "Looking closely" in page
+    assert "no training" not in page
+    look = look._replace(untrained=figure(0.2), untrained_queries=7)
+    assert "no training" in report_page(found, photos, title="t", closely=look)
+    said = summary(found, None, "so", look)
+    assert any("name 20 (15 to 25) of 100 right (7 photos of these" in s.words for s in said)
 
 
 def test_so_many_of_100():

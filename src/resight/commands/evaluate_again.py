@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from resight.compare.fuse import (
     match_scores,
     rerank,
 )
+from resight.compare.keypoints import Keypoints
+from resight.compare.matching import Gallery, one_against_many
 from resight.evaluate.background import background_test, both_parts, chosen, has_surroundings
 from resight.evaluate.metrics import mean_figures
 from resight.evaluate.nearest import Marked, mark, nearest
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 QUERIES = 300  # looked at closely at most; drawn by chance
 FEWEST = 20  # photos that the model was not trained on, to learn from them
 MOST_STRANGERS = 1000  # photos of the gallery by which it is judged how alike strangers are
+UNTRAINED, UNTRAINED_GALLERY = 60, 2000  # queries and photos at most, by keypoints alone
 LEARNED_FROM = 100  # photos of the gallery that teach what a match is worth, with their shortlists
 
 
@@ -148,8 +151,37 @@ def look_closely(
             right[row] = before, after, float(after) - float(before)
             advance(1)
     person = np.unique(marked.who[found.queries[asks]], return_inverse=True)[1]
-    alone_by, by_both, gain = mean_figures(right, person, seed=seed)
-    return SecondLook(alone_by, by_both, gain, learned)
+    before_it, after_it, gain = mean_figures(right, person, seed=seed)
+    look = SecondLook(before_it, after_it, gain, learned)
+    if alone or card.drawings or len(gallery) > UNTRAINED_GALLERY:
+        return look
+    some = np.random.default_rng(seed).permutation(len(asks))[:UNTRAINED]
+    hits = _by_keypoints_alone(marked, found.queries[asks[some]], gallery, details)
+    (figure,) = mean_figures(hits[:, None], np.unique(person[some], return_inverse=True)[1])
+    return look._replace(untrained=figure, untrained_queries=len(some))
+
+
+def _by_keypoints_alone(
+    marked: Marked,
+    queries: NDArray[np.int64],
+    gallery: NDArray[np.int64],
+    details: Callable[[int], Details],
+) -> NDArray[np.float64]:
+    """Which queries one against many (LNBNN) names right: the model has no say."""
+    with progress_bar("By keypoints alone", len(gallery) + len(queries)) as advance:
+        points = []
+        for place in gallery.tolist():
+            points.append(cast(Keypoints, details(place)))
+            advance(1)
+        many = Gallery(points, marked.who[gallery].tolist())
+        del points  # the gallery has a copy
+        hits = np.zeros(len(queries))
+        for row, place in enumerate(queries.tolist()):
+            scores = one_against_many(cast(Keypoints, details(place)), many)
+            best = many.names[int(scores.argmax())] if scores.any() else None
+            hits[row] = best == marked.who[place]
+            advance(1)
+    return hits
 
 
 def _fusion(

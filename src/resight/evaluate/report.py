@@ -118,6 +118,11 @@ def report_page(
         else [
             bar("fingerprint alone", closely.alone),
             bar("with a closer look", closely.closely, "good"),
+            *(
+                [bar("keypoints alone, no training", closely.untrained, "faint")]
+                if closely.untrained
+                else []
+            ),
         ],
         examples=_examples(found, photos) if background else [],
         frame=round(100 * FRAME),

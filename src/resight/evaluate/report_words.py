@@ -147,6 +147,14 @@ def _closely(looked: SecondLook) -> list[Sentence]:
     if looked.gain.low <= 0 <= looked.gain.high and looked.gain.value:
         words += " On these photos the difference may be chance."
     said = [Sentence(words)]
+    if looked.untrained:
+        said.append(
+            Sentence(
+                f"Keypoints alone, without any training, name {of_100(looked.untrained)} of 100 "
+                f"right ({counted(looked.untrained_queries, 'photo')} of these, one against many).",
+                "note",
+            )
+        )
     if not looked.learned:
         said.append(
             Sentence(

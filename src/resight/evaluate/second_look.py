@@ -14,12 +14,16 @@ class SecondLook(NamedTuple):
         alone, closely: R@1 of either.
         gain: their difference, query by query; so its interval tells whether there is one.
         learned: whether the weight of a match was learned from the gallery; else it is the usual.
+        untrained: R@1 of some of them by keypoints alone, which nobody has trained (LNBNN).
+        untrained_queries: how many.
     """
 
     alone: Figure
     closely: Figure
     gain: Figure
     learned: bool
+    untrained: Figure | None = None
+    untrained_queries: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -28,4 +32,6 @@ class SecondLook(NamedTuple):
             "closely R@1": self.closely.to_dict(),
             "gain": self.gain.to_dict(),
             "learned": self.learned,
+            "keypoints alone R@1": self.untrained and self.untrained.to_dict(),
+            "keypoints alone queries": self.untrained_queries,
         }
