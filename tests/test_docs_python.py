@@ -71,12 +71,6 @@ def test_the_program_does_what_its_words_say(ran: tuple[Path, dict[str, Any], st
     assert (folder / "whales-2025" / "photos.csv").is_file()
 
 
-def test_training_takes_all_that_it_is_given() -> None:
-    # The page says so; if train_photos learns to look at `split`, the page must change.
-    train = pytest.importorskip("resight.learn.train", reason="needs the train extra")
-    assert not re.search(r"\.split\b(?!\()", inspect.getsource(train))
-
-
 def test_evaluate_runs(
     ran: tuple[Path, dict[str, Any], str],
     monkeypatch: pytest.MonkeyPatch,

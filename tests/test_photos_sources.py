@@ -1,6 +1,7 @@
 """The ways in: files and folders, a folder per individual, pixels into memory."""
 
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from resight.photos.sources import (
     find_photos,
     load_pixels,
     photos_by_individual,
+    warn_of_queries,
 )
 
 
@@ -138,3 +140,12 @@ def test_no_photos_give_no_pixels() -> None:
     pixels, kept, unreadable = load_pixels([], (8, 10), 3)
     assert pixels.shape == (0, 3, 8, 10)
     assert (kept, unreadable) == ([], [])
+
+
+def test_queries_that_are_to_teach_are_told() -> None:
+    photos = [Photo(Path("a"), "x", split=" Test"), Photo(Path("b"), "y", split="train")]
+    with pytest.warns(UserWarning, match="1 of 2 photos that are learned from are queries"):
+        warn_of_queries(photos)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_queries([*photos[1:], Photo(Path("c"), "z")])

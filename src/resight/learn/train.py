@@ -30,7 +30,12 @@ from resight.learn.weights import licence_of
 from resight.learn.whitening import whiten
 from resight.photos.content import content_hash
 from resight.photos.photo import Photo
-from resight.photos.sources import check_trainable, load_pixels, photos_by_individual
+from resight.photos.sources import (
+    check_trainable,
+    load_pixels,
+    photos_by_individual,
+    warn_of_queries,
+)
 from resight.words import counted
 
 # What is held back of pretrained training: enough to see how it goes, and little of the photos.
@@ -190,6 +195,7 @@ def train_photos(
     if individuals is not None and individuals < 2:
         raise ResightError(f"a batch of {individuals} individuals compares nobody; give 2 or more")
     check_trainable(photos)
+    warn_of_queries(photos)
     begin()
     progress = progress and not rank()
     plan = make_plan(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -103,6 +104,19 @@ def check_trainable(photos: Sequence[Photo]) -> None:
         raise UnusablePhotos(
             f"each of the {len(counts)} individuals has one photo only; "
             "training needs individuals with two photos or more"
+        )
+
+
+def warn_of_queries(photos: Sequence[Photo]) -> None:
+    """Say it where photos that are to teach stand on the side of their table that asks."""
+    from resight.photos.sides import QUERY_WORDS
+
+    asking = sum((photo.split or "").strip().casefold() in QUERY_WORDS for photo in photos)
+    if asking:
+        warnings.warn(
+            f"{asking:,} of {len(photos):,} photos that are learned from are queries by their "
+            "split; leave them out, or what is measured on them is too good",
+            stacklevel=3,
         )
 
 
