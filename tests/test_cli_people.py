@@ -206,7 +206,7 @@ def test_a_table_brings_what_is_known(whales: Path, tmp_path: Path) -> None:
         ("", "no column called path"),
         ("path\na.png\n", "a.png: no such file"),
         ("path,latitude\na.png,nan\n", "between -90 and 90"),
-        ('path\n"a.png\n', "no CSV file"),
+        ('path\n"a.png\n', "a quote in it is not closed"),
     ],
 )
 def test_a_table_that_is_none_is_refused(
