@@ -1,6 +1,7 @@
 """Where on the photos the animals are: MegaDetector's boxes, and parts given by hand."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +92,37 @@ def test_each_animal_is_asked_about_by_itself(trap: Path, tiny_model: Path) -> N
     assert [answer["enrolled_as"] for answer in answers] == ["Luna", "Sol", None]
     by_hand = json.loads(resight("identify", book, f"{two}@40,0,80,40", "--json").out)
     assert by_hand == answers[1:2]
-    (outside,) = json.loads(resight("identify", book, f"{two}@40,0,90,40", two, "--json").out)[:1]
-    assert "does not lie within" in outside["error"]
+
+
+def test_errors_and_answers_stay_apart_and_in_order(trap: Path, tiny_model: Path) -> None:
+    book, two, gone = trap / "book.db", trap / "trap" / "two.png", trap / "gone.png"
+    resight("enrol", book, "Luna", two, "--model", tiny_model)
+    asked = (gone, f"{two}@40,0,90,40", two, f"{two}@40,0,91,40")
+    answers = json.loads(resight("identify", book, *asked, "--json").out)
+    assert [answer["query"] for answer in answers] == [str(one) for one in asked]
+    told = [answer["error"] for answer in answers]
+    assert told[0] == "no such file"
+    assert "(40, 0, 90, 40) does not lie within" in told[1]
+    assert (told[2], answers[2]["enrolled_as"]) == (None, "Luna")
+    assert "(40, 0, 91, 40) does not lie within" in told[3]
+    (trap / "trap" / "one.png").write_bytes(b"nothing")
+    asked = (trap / "trap" / "one.png", two)
+    answers = json.loads(
+        resight("identify", book, *asked, "--boxes", trap / "md.json", "--json").out
+    )
+    assert [answer["query"].rpartition("/")[2] for answer in answers] == [
+        "two.png@0,0,32,40", "two.png@40,0,80,40", "one.png"
+    ]  # fmt: skip
+    assert answers[2]["error"]
+
+
+def test_a_photo_given_twice_keeps_its_animal(trap: Path, tiny_model: Path) -> None:
+    book, one = trap / "book.db", trap / "trap" / "one.png"
+    images = [{"file": "E:/cam/one.png", "detections": [LEFT]}]
+    (trap / "far.json").write_text(json.dumps({"images": images}))
+    words = ("add", book, one, trap / "trap" / "one.png", one, "--boxes", trap / "far.json")
+    assert resight(*words, "--model", tiny_model).out.startswith("1 photo added (2 there before)")
+    assert boxes_in(book) == [("one.png", (0, 0, 32, 40))]
 
 
 def test_a_box_file_that_serves_nothing_is_told(trap: Path, tiny_model: Path) -> None:
@@ -120,5 +150,16 @@ def test_folders_say_who_and_when(tmp_path: Path, tiny_model: Path) -> None:
     assert met["Luna"]["1-0.png"] == met["Luna"]["1-1.png"] == "monday"
     assert met["Luna"]["2-0.png"] != "monday"
     assert met["Sol"]["4-0.png"] == "friday"
+    write_photos(tmp_path / "in", 1, seed=5)  # in nobody's folder
+    ran = resight("add", book, tmp_path / "in", "--named")
+    assert ran.out.startswith("1 photo added (4 there before)")
+    with Catalogue.open(book) as catalogue:
+        assert [photo.path.name for photo in catalogue.unnamed()] == ["5-0.png"]
+    write_photos(tmp_path / "later", 1, seed=2)  # the one that has no encounter, in a folder
+    shutil.move(tmp_path / "later", tmp_path / "again" / "sunday")
+    assert (
+        "(use resight add --named --update"
+        in resight("enrol", book, "Luna", tmp_path / "again").err
+    )
     words = ("add", book, tmp_path / "in", "--named", "--encounter", "x")
     assert "neither" in resight(*words).failed_in_one_line()

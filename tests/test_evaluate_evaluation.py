@@ -141,6 +141,11 @@ def test_photos_seen_in_training_do_not_ask():
     assert (found.unseen.individuals, found.unseen_told) == (1, False)
     found = plane(seen=seen, taught=[True] * 2 + [False] * 9)  # whom, its card says
     assert (found.unseen.individuals, found.unseen_told) == (2, True)
+    assert found.to_dict()["unseen_told"]
+    # Renamed since, ann is not told by her name, but by her photos.
+    assert plane(seen=seen, taught=[False] * 11).unseen.individuals == 2
+    with pytest.raises(ResightError, match="taught: "):
+        plane(taught=[True])
     with pytest.raises(UnusablePhotos, match="trained on every photo that would ask"):
         plane(seen=np.ones(11, bool))
 

@@ -20,7 +20,7 @@ from resight.catalogue.search import Gallery, Vectors, Without, nearest_individu
 from resight.catalogue.store import Store, chunks
 from resight.compare import Details
 from resight.photos.content import content_hash
-from resight.photos.photo import Photo
+from resight.photos.photo import Photo, called
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +235,7 @@ def known_queries(store: Store, sources: Sequence[Any], places: Sequence[int]) -
         mine = [row for row in of_picture if not box or row.box == box]
         queries.append(
             Query(
-                f"{path}@{box}" if box else path,
+                called(path, box),
                 [row.id for row in mine],
                 [row.id for row in of_picture if part and row.box not in ("", box)],
                 hashes[path] if part else None,
@@ -264,7 +264,7 @@ def kept_queries(store: Store, ids: Sequence[int]) -> list[Query]:
                 pictures.setdefault(row.content_hash, []).append(row)
     return [
         Query(
-            os.fspath(store.whole_path(row.path)),
+            called(store.whole_path(row.path), row.box),
             [row.id],
             [one.id for one in pictures.get(row.content_hash, ()) if one.box not in ("", row.box)]
             if row.box and exclude(row.path)

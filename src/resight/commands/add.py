@@ -14,6 +14,7 @@ from resight.commands.common import (
     fingerprinted_first,
     photos_at,
     report,
+    say_differing,
     say_way_back,
     wants_bar,
     with_animals,
@@ -45,7 +46,7 @@ def add(
         typer.Option(
             "--named",
             help="PHOTO is a folder with one folder per individual, called as it is; folders "
-            "within these are encounters.",
+            "within these are encounters. Photos beside them come in without a name.",
         ),
     ] = False,
     boxes: AnimalBoxes = None,
@@ -104,9 +105,11 @@ def add(
         from resight.photos import photos_by_individual
 
         several = [photo for place in photos or [] for photo in photos_by_individual(place)]
+        inside = {photo.path for photo in several}
+        several += [one for one in photos_at(photos or []) if one.path not in inside]
     else:
         several = photos_at(photos or [], encounter=encounter)
-    several = with_animals(several, boxes)
+    several, unboxed = with_animals(several, boxes)
     from resight.catalogue import Catalogue
 
     several, vectors, unreadable = fingerprinted_first(catalogue, model, several)
@@ -119,16 +122,12 @@ def add(
             who=who,
             progress=wants_bar(len(several)),
         )
-    report([*unreadable, *done.unreadable])
+    report([*unboxed, *unreadable, *done.unreadable])
     before = f" ({done.already:,} there before)" if done.already else ""
     junk = f"; passed over {counted(len(done.junk), 'photo')} of junk" if done.junk else ""
     more = f"; {done.named:,} of them named" if done.named else ""
-    if done.differing and not update:
-        are = "1 photo is" if done.differing == 1 else f"{done.differing:,} photos are"
-        typer.echo(
-            f"{are} there already with another date, side or encounter; not changed (use --update)",
-            err=True,
-        )
+    if not update:
+        say_differing(done, "--update")
     elif done.differing:
         more += f"; {done.differing:,} corrected"
     moved = f"; {done.moved:,} found at a new place" if done.moved else ""

@@ -18,7 +18,7 @@ import typer
 from resight.errors import ResightError, UnreadablePhoto, UnusablePhotos
 
 if TYPE_CHECKING:
-    from resight.catalogue import Done
+    from resight.catalogue import Done, Enrolled
     from resight.catalogue.search import Vectors
     from resight.photos.photo import Photo
 
@@ -125,30 +125,38 @@ def photos_at(
     from resight.photos.photo import Photo
 
     photos: list[Photo] = []
-    missing: list[Photo] = []
+    there = False
     for place, part in zip(places, known_photos(places), strict=True):
         if isinstance(part, Photo):
             photos.append(replace(part, individual=name, encounter=encounter))
+            there = True
         elif place.is_dir():
             with suppress(UnusablePhotos):  # a folder without photos, beside others
                 for path in find_photos(place):
                     within = "/".join(path.relative_to(place).parts[:-1]) if name else ""
                     photos.append(Photo(path, name, encounter or within or None))
+                    there = True
         else:
-            (photos if place.exists() else missing).append(Photo(place, name, encounter))
-    if not photos:
+            photos.append(Photo(place, name, encounter))
+            there = there or place.exists()
+    if not there:
         find_photos(places)  # says what is wrong
-    return photos + missing
+    return photos
 
 
-def with_animals(photos: list[Photo], boxes: Path | None) -> list[Photo]:
+def with_animals(
+    photos: list[Photo], boxes: Path | None
+) -> tuple[list[Photo], list[UnreadablePhoto]]:
     """A photo for each animal that MegaDetector found; the photos as they are without its file.
+
+    Returns:
+        They, and why others have none, to be reported.
 
     Raises:
         ResightError: no such file, another kind of file, or no photo is left.
     """
     if boxes is None:
-        return photos
+        return photos, []
     from resight.photos.from_files import each_animal
     from resight.photos.megadetector import Detections
 
@@ -160,8 +168,7 @@ def with_animals(photos: list[Photo], boxes: Path | None) -> list[Photo]:
     )
     if not parts:
         raise bad[0] if bad else ResightError(f"{boxes}: no animal on any of these photos")
-    report(bad)
-    return parts
+    return parts, bad
 
 
 def is_there(catalogue: str) -> bool:
@@ -228,6 +235,16 @@ def known_photos(words: Sequence[str | Path]) -> list[str | Photo]:
             left, top, right, bottom = map(int, part.groups()[1:])
             refs.append(Photo(Path(part[1]), box=(left, top, right, bottom)))
     return refs
+
+
+def say_differing(done: Enrolled, how: str) -> None:
+    """Say how many photos are there with other facts, and what writes the new ones."""
+    if done.differing:
+        are = "1 photo is" if done.differing == 1 else f"{done.differing:,} photos are"
+        typer.echo(
+            f"{are} there already with another date, side or encounter; not changed (use {how})",
+            err=True,
+        )
 
 
 def say_done(done: Done, catalogue: str, more: Sequence[str] = ()) -> None:

@@ -15,6 +15,7 @@ from resight.commands.common import (
     fingerprinted_first,
     photos_at,
     report,
+    say_differing,
     say_way_back,
     wants_bar,
     with_animals,
@@ -52,7 +53,7 @@ def enrol(
     """
     from resight.catalogue import Catalogue
 
-    several = with_animals(photos_at(photos, name, encounter), boxes)
+    several, unboxed = with_animals(photos_at(photos, name, encounter), boxes)
     several, vectors, unreadable = fingerprinted_first(catalogue, model, several)
     with Catalogue.open(catalogue, model=model, create=model is not None) as book:
         done = book.enrol(
@@ -63,7 +64,8 @@ def enrol(
             who=who,
             progress=wants_bar(len(several)),
         )
-    report([*unreadable, *done.unreadable])
+    report([*unboxed, *unreadable, *done.unreadable])
+    say_differing(done, "resight add --named --update, or a table")
     did = [f"{counted(done.added, 'photo')} enrolled"] if done.added or not done.named else []
     did += [f"{counted(done.named, 'photo')} named"] if done.named else []
     before = done.already - done.named

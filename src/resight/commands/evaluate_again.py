@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 QUERIES = 300  # looked at closely at most; drawn by chance
 FEWEST = 20  # photos that the model was not trained on, to learn from them
 MOST_STRANGERS = 1000  # photos of the gallery by which it is judged how alike strangers are
-UNTRAINED, UNTRAINED_GALLERY = 60, 2000  # queries and photos at most, by keypoints alone
+UNTRAINED, UNTRAINED_GALLERY = 60, 2000  # queries and photos at most: 1 GB of keypoints
 LEARNED_FROM = 100  # photos of the gallery that teach what a match is worth, with their shortlists
 
 
@@ -174,7 +174,6 @@ def _by_keypoints_alone(
             points.append(cast(Keypoints, details(place)))
             advance(1)
         many = Gallery(points, marked.who[gallery].tolist())
-        del points  # the gallery has a copy
         hits = np.zeros(len(queries))
         for row, place in enumerate(queries.tolist()):
             scores = one_against_many(cast(Keypoints, details(place)), many)

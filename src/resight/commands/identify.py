@@ -22,7 +22,8 @@ from resight.commands.common import (
     wants_bar,
     with_animals,
 )
-from resight.errors import ResightError
+from resight.errors import ResightError, UnreadablePhoto
+from resight.photos.photo import called
 from resight.words import printable
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def identify(
       resight identify whales.db encounter-17/ --together
       resight identify whales.db new-photos/ --json
     """
-    several = with_animals(photos_at(photos), boxes)
+    several, unboxed = with_animals(photos_at(photos), boxes)
     from resight.catalogue import Catalogue
     from resight.catalogue.where import Filters
 
@@ -112,11 +113,11 @@ def identify(
             closely=closely,
             progress=wants_bar(len(several)),
         )
-    report(answers.unreadable)
+    report([*unboxed, *answers.unreadable])
     if as_json and together:
         typer.echo(json.dumps(answers[0].to_dict(), indent=2))
     elif as_json:
-        typer.echo(json.dumps(_entries(several, answers), indent=2))
+        typer.echo(json.dumps(_entries(several, answers, unboxed), indent=2))
     else:
         _print(answers, expected)
 
@@ -133,22 +134,30 @@ def _share(text: str | None) -> float | str | None:
     return share
 
 
-def _entries(photos: Sequence[Photo], answers: Answers) -> list[dict[str, Any]]:
-    """One entry a photo, in the order asked; `error` says why where there is no answer."""
-    entries = {answer.query: answer.to_dict() | {"error": None} for answer in answers}
-    keys = entries[answers[0].query]
-    for error in answers.unreadable:
-        entries[error.source] = dict.fromkeys(keys) | {
-            "query": error.source,
-            "candidates": [],
-            "error": error.reason,
-        }
-    return [entries.get(_named(photo)) or entries[str(photo.path)] for photo in photos]
+def _entries(
+    photos: Sequence[Photo], answers: Answers, unboxed: Sequence[UnreadablePhoto] = ()
+) -> list[dict[str, Any]]:
+    """One entry a photo, in the order asked; `error` says why where there is no answer.
 
+    Those in which no animal could be looked for come last.
+    """
+    told = {answer.query: answer.to_dict() | {"error": None} for answer in answers}
+    keys = told[answers[0].query]
+    wrong: dict[str, list[str]] = {}
+    for error in answers.unreadable:  # in the order asked, by the file's path alone
+        wrong.setdefault(error.source, []).append(error.reason)
 
-def _named(photo: Photo) -> str:
-    """As its answer is called."""
-    return f"{photo.path}@{','.join(map(str, photo.box))}" if photo.box else str(photo.path)
+    def failed(name: str, why: str) -> dict[str, Any]:
+        return dict.fromkeys(keys) | {"query": name, "candidates": [], "error": why}
+
+    entries = []
+    for photo in photos:
+        name = called(photo.path, photo.box)
+        if name in told:
+            entries.append(told[name])
+        else:
+            entries.append(failed(name, wrong[str(photo.path)].pop(0)))
+    return [*entries, *(failed(error.source, error.reason) for error in unboxed)]
 
 
 def _print(answers: Answers, share: float | str | None) -> None:

@@ -100,7 +100,7 @@ class Evaluation:
         """Plain values for JSON, without the single photos."""
         plain = (
             "by flatters photos individuals gallery gallery_individuals known new left_out "
-            "seen_in_gallery chance left_individuals_out curve encounters_told"
+            "seen_in_gallery chance left_individuals_out unseen_told curve encounters_told"
         )
         values: dict[str, Any] = {name: getattr(self, name) for name in plain.split()}
         values["queries"] = len(self.queries)
@@ -167,7 +167,10 @@ def evaluation(
     # Whoever is in the gallery may have been trained on, unless the model says who was.
     known_to_it = photos.who[np.union1d(gallery, np.flatnonzero(trained))]
     if taught is not None:
-        known_to_it = photos.who[np.asarray(taught, bool)]
+        told = np.asarray(taught, bool)
+        if told.shape != photos.who.shape:
+            raise ResightError(f"taught: {told.shape} for {len(photos.who)} fingerprints")
+        known_to_it = photos.who[told | trained]  # a name may have been changed since
     curve = learn_probability(own, float((~found.known).mean()))
     return Evaluation(
         by=split.by,

@@ -12,6 +12,7 @@ from typing import Any
 from resight.errors import UnusablePhotos
 from resight.photos.coco import read_json
 from resight.photos.decode import Box
+from resight.photos.finding import whole
 
 SURE = 0.2  # the confidence that MegaDetector 5's own guide begins at
 _SAME = 0.7  # of the smaller box lies in the larger: one animal found twice
@@ -75,7 +76,7 @@ class Detections:
         the root of a disk, perhaps another computer's, need to agree in their ends only; in the
         file's name alone where no other picture has that name.
         """
-        counts = Counter(path.name for path in paths)
+        counts = Counter(path.name for path in {whole(path) for path in paths})
         return [self._of(path, alone=counts[path.name] == 1) for path in paths]
 
     def _of(self, path: Path, *, alone: bool) -> list[Animal] | None:

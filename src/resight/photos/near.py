@@ -65,7 +65,9 @@ def near_copies(
 
     Where more than `CLOSELY` photos have hashes near to that of one, it is compared with so many of
     them only, and with those that are at most `NEXT` positions away: a group of thousands may then
-    come in several parts, and of those that stand in `crossed` some may be missing.
+    come in several parts, and of those that stand in `crossed` some may be missing. Hashes that are
+    near while pixels are not, as of faces composed alike, are still compared each with each, by
+    their bits: 12,000 of them took 26 seconds of a processor.
 
     Args:
         hashes: uint64 (n,), `Facts.difference_hash`; 0 (of one grey) is like no other.

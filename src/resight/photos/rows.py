@@ -25,6 +25,7 @@ EXCEL = frozenset({".xlsx", ".xlsm"})
 _MOST_UNPACKED, _MOST_TIMES, _HARMLESS = 1 << 30, 100, 50 << 20
 _EXCEL_ROWS = 1 << 20  # that Excel itself has
 _BATCH = 10_000  # rows of a Parquet file at a time
+csv.field_size_limit(1 << 24)  # an outline of a place may have some 100,000 characters
 _FIRST = re.compile(r"[^\W_]")  # a letter or a digit, in any script
 
 
@@ -95,7 +96,7 @@ def _text(table: Path) -> Rows:
                     yield line, row
         except csv.Error as error:
             # Of a quote that is not closed the reader sees only that there is no end to it.
-            endless = any(words in str(error) for words in ("end of data", "field limit"))
+            endless = '"' in text and re.search("end of data|field limit", str(error))
             why = "a quote in it is not closed" if endless else str(error)
             raise UnusablePhotos(
                 f"{table}, line {line + 1}: is no CSV ({why}); close its quotes, and write two for "
