@@ -23,7 +23,6 @@ from resight.commands.common import (
     with_animals,
 )
 from resight.errors import ResightError, UnreadablePhoto
-from resight.photos.photo import called
 from resight.words import printable
 
 if TYPE_CHECKING:
@@ -141,6 +140,8 @@ def _entries(
 
     Those in which no animal could be looked for come last.
     """
+    from resight.photos.photo import called
+
     told = {answer.query: answer.to_dict() | {"error": None} for answer in answers}
     keys = told[answers[0].query]
     wrong: dict[str, list[str]] = {}
