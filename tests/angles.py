@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 
 def at(*degrees: float) -> NDArray[np.float32]:
+    """Unit vectors in the plane: the nearer the angle, the more similar."""
     angles = np.deg2rad(degrees)
     return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
 

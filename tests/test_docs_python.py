@@ -71,23 +71,21 @@ def test_the_program_does_what_its_words_say(ran: tuple[Path, dict[str, Any], st
     assert (folder / "whales-2025" / "photos.csv").is_file()
 
 
-def test_evaluate_runs(
-    ran: tuple[Path, dict[str, Any], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+@pytest.fixture
+def here(ran: tuple[Path, dict[str, Any], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program's folder is the current one."""
     monkeypatch.chdir(ran[0])
+
+
+@pytest.mark.usefixtures("here")
+def test_evaluate_runs(capsys: pytest.CaptureFixture[str]) -> None:
     (block,) = blocks("evaluate.md")
     exec(block, {})
     assert re.match(r"[01]\.\d+ [01]\.\d+ \w+\n$", capsys.readouterr().out)
 
 
-def test_looking_closely_runs(
-    ran: tuple[Path, dict[str, Any], str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(ran[0])
+@pytest.mark.usefixtures("here")
+def test_looking_closely_runs(capsys: pytest.CaptureFixture[str]) -> None:
     second_look, without_model, drawings = blocks("looking-closely.md")
     # Every photo would be compared with a hundred others: forty photos are enough.
     fewer = second_look.replace('gather("photos").photos', 'gather("photos").photos[:40]')

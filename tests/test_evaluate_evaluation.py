@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from angles import at
 from herds import herd
 from resight.errors import ResightError, UnusablePhotos
 from resight.evaluate.effect import effect_of_split
@@ -15,11 +16,6 @@ from resight.evaluate.evaluation import evaluation
 from resight.evaluate.nearest import mark, nearest
 from resight.evaluate.trust import ask_gallery, choose_threshold, learn_probability, probability
 from resight.photos.split import Split
-
-
-def at(*degrees: float) -> np.ndarray:
-    angles = np.deg2rad(degrees)
-    return np.stack((np.cos(angles), np.sin(angles)), axis=1).astype(np.float32)
 
 
 def split(train, query, by="date", flatters=None) -> Split:

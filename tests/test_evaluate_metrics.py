@@ -10,28 +10,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from numpy.typing import NDArray
 
+from angles import at, crowd
 from resight.errors import ResightError
 from resight.evaluate.metrics import Figure, mean_figures, resamples_of, retrieval
 from resight.evaluate.nearest import mark
 from resight.evaluate.ranking import rank_matches, strangers_before, unit_vectors
 
 
-def at(*degrees: float) -> NDArray[np.float32]:
-    """Unit vectors in the plane: the nearer the angle, the more similar."""
-    angles = np.deg2rad(degrees)
-    return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-
-
-def crowd(seed: int, individuals: int, photos: int, noise: float, d: int = 16):
-    rng = np.random.default_rng(seed)
-    labels = np.repeat(np.arange(individuals), photos)
-    vectors = rng.standard_normal((individuals, d))[labels]
-    vectors = vectors + noise * rng.standard_normal(vectors.shape)
-    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    mixed = rng.permutation(len(labels))
-    return vectors[mixed], labels[mixed]
+def mixed_crowd(seed: int, individuals: int, photos: int, noise: float, d: int = 16):
+    vectors, labels = crowd(seed, individuals, photos, noise, d)
+    mixed = np.random.default_rng(seed).permutation(len(labels))
+    return unit_vectors(vectors[mixed], "a crowd"), labels[mixed]
 
 
 def test_one_query_worked_by_hand() -> None:
@@ -94,7 +84,7 @@ def test_ties_are_pessimistic() -> None:
 
 
 def test_a_collapsed_model_scores_nothing_at_any_size() -> None:
-    collapsed = np.tile(crowd(0, 1, 1, 0.0, 64)[0], (3000, 1))
+    collapsed = np.tile(mixed_crowd(0, 1, 1, 0.0, 64)[0], (3000, 1))
     found = retrieval(collapsed, np.arange(3000) % 10, resamples=0)
     assert found.rank_1.value == 0
     assert found.map_at_r.value == 0
@@ -103,7 +93,7 @@ def test_a_collapsed_model_scores_nothing_at_any_size() -> None:
 def test_agrees_with_scikit_learn() -> None:
     from sklearn.metrics import average_precision_score
 
-    vectors, labels = crowd(1, 8, 25, 1.5)
+    vectors, labels = mixed_crowd(1, 8, 25, 1.5)
     ranked = rank_matches(vectors, labels)
     for query in range(0, len(labels), 7):
         others = np.arange(len(labels)) != query
@@ -120,7 +110,7 @@ def test_agrees_with_pytorch_metric_learning(noise: float) -> None:
     from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
     from pytorch_metric_learning.utils.inference import CustomKNN
 
-    vectors, labels = crowd(2, 12, 20, noise)
+    vectors, labels = mixed_crowd(2, 12, 20, noise)
     rng = np.random.default_rng(3)
     keep = rng.random(len(labels)) < 0.6  # individuals of unequal size
     vectors, labels = vectors[keep], labels[keep]
@@ -195,7 +185,7 @@ def test_brute_force_agrees_whatever_the_order_and_the_block(case, block, random
 
 
 def test_blocks_and_threads_change_nothing_on_a_larger_set() -> None:
-    vectors, labels = crowd(4, 30, 60, 2.0, 32)
+    vectors, labels = mixed_crowd(4, 30, 60, 2.0, 32)
     whole = rank_matches(vectors, labels, threads=1)
     parts = rank_matches(vectors, labels, block=77, threads=3)
     for name in ("index", "individual", "first", "ap", "ap_at_r", "inp"):
@@ -203,7 +193,7 @@ def test_blocks_and_threads_change_nothing_on_a_larger_set() -> None:
 
 
 def test_single_precision_of_large_sets_gives_the_same_figures(monkeypatch) -> None:
-    vectors, labels = crowd(8, 30, 60, 2.0, 64)
+    vectors, labels = mixed_crowd(8, 30, 60, 2.0, 64)
     double = rank_matches(vectors, labels)
     monkeypatch.setattr("resight.evaluate.ranking._DOUBLE_UP_TO", 0)
     for block in (None, 77, 500):
@@ -269,7 +259,7 @@ def test_one_individual_has_no_interval() -> None:
 
 
 def test_labels_may_be_anything_hashable() -> None:
-    vectors, labels = crowd(6, 5, 4, 1.0)
+    vectors, labels = mixed_crowd(6, 5, 4, 1.0)
     plain = retrieval(vectors, labels)
     named = retrieval(vectors, [("whale", f"№ {label} 🐋") for label in labels])
     assert named.figures() == plain.figures()
@@ -279,7 +269,7 @@ def test_labels_may_be_anything_hashable() -> None:
 
 @pytest.mark.parametrize("as_labels", [torch.tensor, lambda labels: list(torch.tensor(labels))])
 def test_tensors_name_individuals_and_encounters_by_their_values(as_labels) -> None:
-    vectors, labels = crowd(6, 5, 4, 1.0)
+    vectors, labels = mixed_crowd(6, 5, 4, 1.0)
     groups = np.arange(20) % 3
     options = {"ks": (1,), "resamples": 0}
     told = retrieval(vectors, as_labels(labels), query_groups=as_labels(groups), **options)
@@ -293,7 +283,7 @@ def test_tensors_name_individuals_and_encounters_by_their_values(as_labels) -> N
 
 @pytest.mark.parametrize("nothing", [None, math.nan, pandas.NA, pandas.NaT], ids=repr)
 def test_an_encounter_may_be_missing_in_any_words(nothing) -> None:
-    vectors, labels = crowd(6, 5, 4, 1.0)
+    vectors, labels = mixed_crowd(6, 5, 4, 1.0)
     groups = [nothing] * 18 + [7, 8]
     found = retrieval(vectors, labels, query_groups=groups, resamples=0)
     assert found.mean_ap.value == retrieval(vectors, labels, resamples=0).mean_ap.value
@@ -305,7 +295,7 @@ def test_an_encounter_may_be_missing_in_any_words(nothing) -> None:
 @pytest.mark.parametrize("times", [1e25, 1e38, 1e100, 1e300, 1e-21, 1e-25, 1e-38, 1e-300])
 @pytest.mark.parametrize("kind", [np.float32, np.float64, list])
 def test_fingerprints_may_be_of_any_finite_length(times: float, kind) -> None:
-    vectors = crowd(6, 5, 4, 1.0)[0].astype(np.float64)
+    vectors = mixed_crowd(6, 5, 4, 1.0)[0].astype(np.float64)
     vectors[::2] *= times
     if kind is np.float32 and not 1e-37 < times < 1e38:
         pytest.skip("float32 does not reach so far")
@@ -313,13 +303,13 @@ def test_fingerprints_may_be_of_any_finite_length(times: float, kind) -> None:
     before = np.array(given)
     found = unit_vectors(given, "photos")
     assert found.dtype == np.float32
-    expected = crowd(6, 5, 4, 1.0)[0]
+    expected = mixed_crowd(6, 5, 4, 1.0)[0]
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert np.array_equal(given, before)  # the caller's own stay as they are
 
 
 def test_prints_and_serialises() -> None:
-    found = retrieval(*crowd(6, 5, 4, 1.0))
+    found = retrieval(*mixed_crowd(6, 5, 4, 1.0))
     assert "R@1" in str(found)
     assert "[" in str(found)
     assert json.loads(json.dumps(found.to_dict()))["mAP"]["n"] == 5

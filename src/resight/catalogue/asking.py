@@ -15,12 +15,12 @@ from resight.catalogue.closely import MOST_LOOKED, Look, best_looks, nearest_row
 from resight.catalogue.describe import settings_in
 from resight.catalogue.evidence import FEW, KEPT, Evidence, combined, evidence, nearest_few
 from resight.catalogue.parts import exclude
-from resight.catalogue.refs import kept_box
+from resight.catalogue.refs import called, kept_box
 from resight.catalogue.search import Gallery, Vectors, Without, nearest_individuals
 from resight.catalogue.store import Store, chunks
 from resight.compare import Details
 from resight.photos.content import content_hash
-from resight.photos.photo import Photo, called
+from resight.photos.photo import Photo
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,11 @@ def kept_box(photo: Photo) -> str:
     return ",".join(map(str, photo.box)) if photo.box else ""
 
 
+def called(path: str | os.PathLike[str], box: str) -> str:
+    """What a photo is called in answers: FILE, or FILE@left,top,right,bottom where it is a part."""
+    return f"{path}@{box}" if box else os.fspath(path)
+
+
 def individual_id(store: Store, connection: sa.Connection, name: str) -> int:
     """The id of who is called so.
 

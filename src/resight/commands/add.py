@@ -10,6 +10,7 @@ import typer
 from resight.commands.common import (
     AnimalBoxes,
     CatalogueFile,
+    PhotosArgument,
     Who,
     fingerprinted_first,
     photos_at,
@@ -26,13 +27,7 @@ from resight.words import counted
 
 def add(
     catalogue: CatalogueFile,
-    photos: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="PHOTO",
-            help="Photos, or folders of them; FILE@left,top,right,bottom is a part of one.",
-        ),
-    ] = None,
+    photos: Annotated[list[Path] | None, PhotosArgument] = None,
     table: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="A table with a photo a line; see below."),
@@ -104,9 +99,7 @@ def add(
     elif named:
         from resight.photos import photos_by_individual
 
-        several = [photo for place in photos or [] for photo in photos_by_individual(place)]
-        inside = {photo.path for photo in several}
-        several += [one for one in photos_at(photos or []) if one.path not in inside]
+        several = [one for place in photos or [] for one in photos_by_individual(place, loose=True)]
     else:
         several = photos_at(photos or [], encounter=encounter)
     several, unboxed = with_animals(several, boxes)

@@ -40,13 +40,11 @@ CatalogueFile = Annotated[
         help="The catalogue's file, such as whales.db, or its database's URL (postgresql://…).",
     ),
 ]
-Photos = Annotated[
-    list[Path],
-    typer.Argument(
-        metavar="PHOTO",
-        help="Photos, or folders of them; FILE@left,top,right,bottom is a part of one.",
-    ),
-]
+PhotosArgument = typer.Argument(
+    metavar="PHOTO",
+    help="Photos, or folders of them; FILE@left,top,right,bottom is a part of one.",
+)
+Photos = Annotated[list[Path], PhotosArgument]
 AnimalBoxes = Annotated[
     Path | None,
     typer.Option(

@@ -134,7 +134,7 @@ def look_closely(
         return details(int(searched[place]))
 
     with progress_bar("Looking closely", LEARNED_FROM + len(asks)) as advance:
-        fusion, learned = _fusion(marked, met, split.train, seen, details, seed)
+        fusion = _fusion(marked, met, split.train, seen, details, seed)
         advance(LEARNED_FROM)
         if fusion is None:
             return None
@@ -152,7 +152,7 @@ def look_closely(
             advance(1)
     person = np.unique(marked.who[found.queries[asks]], return_inverse=True)[1]
     before_it, after_it, gain = mean_figures(right, person, seed=seed)
-    look = SecondLook(before_it, after_it, gain, learned)
+    look = SecondLook(before_it, after_it, gain, learned=fusion.pairs > 0)
     if alone or card.drawings or len(gallery) > UNTRAINED_GALLERY:
         return look
     some = np.random.default_rng(seed).permutation(len(asks))[:UNTRAINED]
@@ -190,11 +190,10 @@ def _fusion(
     seen: NDArray[np.bool_] | None,
     details: Callable[[int], Details],
     seed: int,
-) -> tuple[Fusion | None, bool]:
+) -> Fusion | None:
     """What a match is worth, learned from the gallery's pairs; else what is usual.
 
-    Returns:
-        It, or None where the gallery has no strangers; and whether it was learned.
+    None where the gallery has no strangers.
     """
     ask = None if seen is None else ~seen[teachers]
     if ask is None or ask.sum() >= FEWEST:
@@ -215,7 +214,7 @@ def _fusion(
                 others = [details(int(place)) for place in second[rows]]
                 scores[rows] = match_scores(details(query), others)
             cosines = (vectors[first] * vectors[second]).sum(axis=1)
-            return Fusion.fit(cosines, scores, same), True
+            return Fusion.fit(cosines, scores, same)
     strangers = nearest(marked, teachers[:MOST_STRANGERS], teachers, apart=True).other
     strangers = strangers[np.isfinite(strangers)]
-    return (Fusion.guess(strangers) if len(strangers) else None), False
+    return Fusion.guess(strangers) if len(strangers) else None

@@ -134,13 +134,13 @@ def _share(text: str | None) -> float | str | None:
 
 
 def _entries(
-    photos: Sequence[Photo], answers: Answers, unboxed: Sequence[UnreadablePhoto] = ()
+    photos: Sequence[Photo], answers: Answers, unboxed: Sequence[UnreadablePhoto]
 ) -> list[dict[str, Any]]:
     """One entry a photo, in the order asked; `error` says why where there is no answer.
 
     Those in which no animal could be looked for come last.
     """
-    from resight.photos.photo import called
+    from resight.catalogue.refs import called, kept_box
 
     told = {answer.query: answer.to_dict() | {"error": None} for answer in answers}
     keys = told[answers[0].query]
@@ -153,7 +153,7 @@ def _entries(
 
     entries = []
     for photo in photos:
-        name = called(photo.path, photo.box)
+        name = called(photo.path, kept_box(photo))
         if name in told:
             entries.append(told[name])
         else:

@@ -7,7 +7,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -108,13 +108,6 @@ def examine(
         facts[place] = None
         problems.append(Problem(str(path), wrong[place], path, None, place))
     return Examined(facts, problems)
-
-
-def dated(photo: Photo, facts: Facts | None) -> Photo:
-    """A photo with the date that its file tells, where nothing is written of it."""
-    if photo.date is None and facts is not None and facts.taken_at is not None:
-        photo = replace(photo, date=facts.taken_at)
-    return photo
 
 
 def two_names(photos: Sequence[Photo], facts: Sequence[Facts | None]) -> Iterator[tuple[int, str]]:

@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 
 from resight.photos.encounters import Places, encounter_numbers
-from resight.photos.examine import Facts, dated
+from resight.photos.examine import Facts
+from resight.photos.from_files import dated
 from resight.photos.photo import Photo
 from resight.photos.problem import Problem
 
@@ -76,7 +77,10 @@ class Herd:
 
     def __init__(self, photos: Sequence[Photo], facts: Sequence[Facts | None]) -> None:
         self.facts = facts
-        self.photos = [dated(photo, fact) for photo, fact in zip(photos, facts, strict=True)]
+        self.photos = [
+            dated(photo, fact.exif) if fact else photo
+            for photo, fact in zip(photos, facts, strict=True)
+        ]
         self.good = [place for place, fact in enumerate(facts) if fact is not None]
         of: dict[str, list[int]] = defaultdict(list)
         for place in self.good:

@@ -39,11 +39,7 @@ def with_dates_and_boxes(
     """
     animals: list[list[Animal] | None] = [None] * len(taken.photos)
     if detections is not None:
-        seen = detections.of([photo.path for photo in taken.photos])
-        animals = [
-            None if photo.box else some for photo, some in zip(taken.photos, seen, strict=True)
-        ]
-        _say_of_boxes(detections, taken.photos, animals, say)
+        animals = _animals(taken.photos, detections, say)
     asked = [
         (place, photo, bool(animals[place]))
         for place, photo in enumerate(taken.photos)
@@ -56,7 +52,7 @@ def with_dates_and_boxes(
             problems.append(taken.problem(place, header.reason))
             continue
         if exif:
-            photos[place] = _dated(photos[place], header)
+            photos[place] = placed(dated(photos[place], header.told), header.told)
         some = animals[place]
         if not some or header.size is None:
             continue
@@ -89,34 +85,22 @@ def each_animal(
         The photos, and why others can have no box: an unreadable file, or several animals where
         one individual is meant.
     """
-    seen = detections.of([photo.path for photo in photos])
-    found = [
-        None if photo.box or not some else distinct(some)
-        for photo, some in zip(photos, seen, strict=True)
-    ]
-    empty = [
-        not photo.box and some == [] and photo.individual is None
-        for photo, some in zip(photos, seen, strict=True)
-    ]
-    unseen = sum(some is None and not p.box for p, some in zip(photos, seen, strict=True))
-    if unseen:
-        say(f"{detections.file}: has nothing of {counted(unseen, 'photo')}, taken whole")
-    if any(empty):
-        say(f"{detections.file}: no animal on {counted(sum(empty), 'photo')}, left out")
-    sizes = dict(_headers([(n, photos[n], True) for n, some in enumerate(found) if some], progress))
+    found = _animals(photos, detections, say, left_out=True)
+    asked = [(place, photos[place], True) for place, some in enumerate(found) if some]
+    headers = dict(_headers(asked, progress))
     parts: list[Photo] = []
     bad: list[UnreadablePhoto] = []
     for place, photo in enumerate(photos):
-        some, header = found[place], sizes.get(place)
+        some, header = distinct(found[place] or []), headers.get(place)
         if isinstance(header, UnreadablePhoto):
             bad.append(header)
-        elif some and len(some) > 1 and (photo.individual or photo.encounter):
+        elif len(some) > 1 and (photo.individual or photo.encounter):
             words = f"{len(some)} animals on it, where one is meant; say which: "
             words += "FILE@left,top,right,bottom"
             bad.append(UnreadablePhoto(str(photo.path), words))
-        elif some and header is not None and header.size is not None:
+        elif header is not None and header.size is not None:
             parts += [replace(photo, box=in_pixels(one.part, header.size)) for one in some]
-        elif not empty[place]:
+        elif found[place] != [] or photo.individual is not None:
             parts.append(photo)
     return parts, bad
 
@@ -140,10 +124,11 @@ def _headers(asked: Sequence[tuple[int, Photo, bool]], progress: str | None) -> 
                 bar(len(chunk))
 
 
-def _dated(photo: Photo, header: Header) -> Photo:
-    if photo.date is None and header.told.taken_at is not None:
-        photo = replace(photo, date=header.told.taken_at)
-    return placed(photo, header.told)
+def dated(photo: Photo, told: Told) -> Photo:
+    """A photo with the date that its file tells, where nothing is written of it."""
+    if photo.date is None and told.taken_at is not None:
+        photo = replace(photo, date=told.taken_at)
+    return photo
 
 
 def placed(photo: Photo, told: Told) -> Photo:
@@ -153,15 +138,25 @@ def placed(photo: Photo, told: Told) -> Photo:
     return photo
 
 
-def _say_of_boxes(
-    detections: Detections,
+def _animals(
     photos: Sequence[Photo],
-    animals: Sequence[list[Animal] | None],
+    detections: Detections,
     say: Callable[[str], None],
-) -> None:
-    without = [some for photo, some in zip(photos, animals, strict=True) if photo.box is None]
-    unseen, empty = sum(some is None for some in without), sum(some == [] for some in without)
+    *,
+    left_out: bool = False,
+) -> list[list[Animal] | None]:
+    """The animals on each photo; None where it has a box, or nobody has looked.
+
+    Told is of how many photos no animal is known. `left_out`: those without an animal and without
+    a name are not taken whole.
+    """
+    seen = detections.of([photo.path for photo in photos])
+    pairs = [(photo, some) for photo, some in zip(photos, seen, strict=True) if not photo.box]
+    unseen = sum(some is None for _, some in pairs)
+    empty = sum(some == [] and not (left_out and photo.individual) for photo, some in pairs)
     if unseen:
         say(f"{detections.file}: has nothing of {counted(unseen, 'photo')}, taken whole")
     if empty:
-        say(f"{detections.file}: no animal on {counted(empty, 'photo')}, taken whole")
+        what = "left out" if left_out else "taken whole"
+        say(f"{detections.file}: no animal on {counted(empty, 'photo')}, {what}")
+    return [None if photo.box else some for photo, some in zip(photos, seen, strict=True)]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resight.errors import UnusablePhotos
-from resight.photos.examine import Facts, dated, examine
-from resight.photos.from_files import placed
+from resight.photos.examine import Facts, examine
+from resight.photos.from_files import dated, placed
 from resight.photos.photo import Photo
 from resight.photos.problem import Problem
 from resight.photos.ways_in import take_in
@@ -83,7 +83,8 @@ def gather(
         # The files have been opened by now, so what they tell costs nothing. The look at headers
         # alone does not find a date that stands far into a file, and inspect does.
         photos = [
-            placed(dated(one, fact), fact.exif) for one, fact in zip(photos, facts, strict=True)
+            placed(dated(one, fact.exif), fact.exif)
+            for one, fact in zip(photos, facts, strict=True)
         ]
     if named:
         keep = [n for n, photo in enumerate(photos) if photo.individual is not None]

@@ -7,13 +7,6 @@ from datetime import datetime
 from pathlib import Path
 
 
-def called(path: str | Path, box: tuple[int, ...] | str | None) -> str:
-    """A photo's name on the command line and in answers: FILE, or FILE@left,top,right,bottom."""
-    if not box:
-        return str(path)
-    return f"{path}@{box if isinstance(box, str) else ','.join(map(str, box))}"
-
-
 @dataclass(frozen=True, slots=True)
 class Photo:
     """One picture of one individual.

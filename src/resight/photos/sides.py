@@ -52,9 +52,14 @@ class Asked:
         return np.where(self.individuals < 0, DROPPED, TRAIN)
 
 
+def split_word(photo: Photo) -> str:
+    """The side that a table gives a photo, small and without spaces around it; "" for none."""
+    return (photo.split or "").strip().casefold()
+
+
 def _given(asked: Asked) -> Places:
     side = np.full(len(asked.photos), DROPPED, np.int64)
-    words = [(photo.split or "").strip().casefold() for photo in asked.photos]
+    words = [split_word(photo) for photo in asked.photos]
     for place, word in enumerate(words):
         if word and word not in TRAIN_WORDS and word not in QUERY_WORDS:
             raise UnusablePhotos(

@@ -45,15 +45,22 @@ def find_photos(places: Iterable[str | Path] | str | Path) -> list[Path]:
     return found
 
 
-def photos_by_individual(root: str | Path, *, min_individuals: int = 1) -> list[Photo]:
+def photos_by_individual(
+    root: str | Path, *, min_individuals: int = 1, loose: bool = False
+) -> list[Photo]:
     """Photos from a folder per individual, named by it.
 
     `root/individual/photo.png`, or with folders below it `root/individual/encounter/photo.png`
     (deeper folders make encounters named "a/b"). Photos that lie in `root` itself belong to nobody
     and are passed over, as are folders without photos.
 
+    Args:
+        root: the folder.
+        min_individuals: fewer are refused.
+        loose: take the photos that belong to nobody, too, without a name.
+
     Returns:
-        Photos sorted by individual, then by path.
+        Photos sorted by individual, then by path; the loose ones last.
 
     Raises:
         UnusablePhotos: no such folder, no photos in folders, or fewer than `min_individuals`.
@@ -63,16 +70,16 @@ def photos_by_individual(root: str | Path, *, min_individuals: int = 1) -> list[
         what = "a file, not a folder" if root.exists() else "no such folder"
         raise UnusablePhotos(f"{root}: {what}; give a folder with one folder per individual")
     photos: list[Photo] = []
-    loose = 0
+    nobody: list[Photo] = []
     for path in sorted(_walk(root)):
         name, *between = path.relative_to(root).parts[:-1] or ("",)
         if name:
             photos.append(Photo(path, individual=name, encounter="/".join(between) or None))
         else:
-            loose += 1
-    if not photos and loose:
+            nobody.append(Photo(path))
+    if not photos and nobody:
         raise UnusablePhotos(
-            f"{root}: its {loose} photos lie in no individual's folder; "
+            f"{root}: its {len(nobody)} photos lie in no individual's folder; "
             "put each individual's photos into a folder of its name"
         )
     if not photos:
@@ -83,7 +90,7 @@ def photos_by_individual(root: str | Path, *, min_individuals: int = 1) -> list[
             f"{root}: photos of {len(individuals)} individual(s) where {min_individuals} are "
             "needed; add folders of others"
         )
-    return photos
+    return photos + nobody if loose else photos
 
 
 def check_trainable(photos: Sequence[Photo]) -> None:
@@ -109,9 +116,9 @@ def check_trainable(photos: Sequence[Photo]) -> None:
 
 def warn_of_queries(photos: Sequence[Photo]) -> None:
     """Say it where photos that are to teach stand on the side of their table that asks."""
-    from resight.photos.sides import QUERY_WORDS
+    from resight.photos.sides import QUERY_WORDS, split_word
 
-    asking = sum((photo.split or "").strip().casefold() in QUERY_WORDS for photo in photos)
+    asking = sum(split_word(photo) in QUERY_WORDS for photo in photos)
     if asking:
         warnings.warn(
             f"{asking:,} of {len(photos):,} photos that are learned from are queries by their "
