@@ -18,7 +18,7 @@ from command_line import resight
 from learning import PLAN, made_up_photos, one_thread, small_learner, write_photos  # noqa: F401
 from resight.errors import ResightError
 from resight.fingerprint import Fingerprinter
-from resight.learn import photographs, whitening
+from resight.learn import one, photographs, whitening
 from resight.learn.allocator import keep_freed_memory
 from resight.learn.augment import Warp
 from resight.learn.best import KeepBest
@@ -234,6 +234,25 @@ def test_photographs_go_on_from_imagenet_within_a_budget(
     )
     assert again.content_hash == card.content_hash  # with its epochs, the same training
     assert again.training["left_out"] == ["a: b"]
+
+
+def test_the_epochs_are_counted_again_once_the_head_is_there(
+    herd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(one, "_TIMED_AGAIN", 0.0)
+    monkeypatch.setattr(one, "fit_epochs", lambda *_: None)
+    monkeypatch.setattr(FineTuning, "_seconds_a_batch", lambda *_: (30.0, 0.0))
+
+    def learn_head(_: FineTuning) -> None:
+        monkeypatch.setattr(FineTuning, "_seconds_a_batch", lambda *_: (20.0, 0.0))
+
+    monkeypatch.setattr(FineTuning, "learn_head", learn_head)
+    card = train_folder(herd, tmp_path / "m.onnx", budget=600)
+    words = capfd.readouterr().err
+    assert card.training["epochs"] == 10  # of three batches, 20 seconds each
+    assert "some 9.0 min in all" in words  # six epochs of three batches, 30 seconds each
+    assert "faster than it seemed: some 10.0 min in all" in words
+    assert "10 epochs of 3 batches" in words
 
 
 def test_photographs_in_grey(herd: Path, tmp_path: Path) -> None:

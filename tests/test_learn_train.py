@@ -285,6 +285,7 @@ def test_a_folder_that_cannot_serve_is_one_line(make: Any, words: str, tmp_path:
         {"size": 100_000},
         {"channels": 2},
         {"epochs": 0},
+        {"epochs": 3, "budget": 60.0},
         {"dim": 0},
         {"valid_share": 0.9},
         {"valid_share": float("nan")},

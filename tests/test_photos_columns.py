@@ -112,6 +112,12 @@ def test_unknown_is_nobody(tmp_path: Path) -> None:
     assert sum("1 photo of 'unknown'" in words.casefold() for words in said) == 2
 
 
+def test_an_unknown_side_is_no_side(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png", "b.png", "c.png")
+    file = table(tmp_path, "path,side\na.png,Unknown\nb.png,left\nc.png,n/a\n")
+    assert [photo.side for photo in take_in(file).photos] == [None, "left", None]
+
+
 @pytest.mark.parametrize(
     "words",
     ["new_whale", "New Whale", "new-individual", "UNIDENTIFIED", "Unknown individual",

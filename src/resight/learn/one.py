@@ -35,6 +35,7 @@ RATE = 3e-3
 TEMPERATURE = 0.07
 _DRAWINGS = 240  # a batch, more or less
 _SAVED = 5.0  # seconds between two states of a training
+_TIMED_AGAIN = 300.0  # seconds of a budget from which some for a second timing are little
 
 
 def train_one(
@@ -80,7 +81,8 @@ def _tuned(
     begun = agreed(Resume.begun_with(state))
     if begun is not None and plan.epochs in (None, begun[0]):
         plan = replace(plan, epochs=begun[0], size=begun[1])
-    if plan.epochs is None:
+    by_time = plan.epochs is None
+    if by_time:
         tuning, within, takes = tuning_within(train, valid, plan, budget, **options)
         plan = replace(tuning.plan, epochs=within)
         if progress:
@@ -95,6 +97,11 @@ def _tuned(
         tuning.learn_head()
         if progress and tuning.placed:
             tell(f"the head first, on what the body sees: {time.monotonic() - started:.0f} s")
+        if by_time and budget >= _TIMED_AGAIN:  # a minute later, it may be another machine
+            epochs, takes = tuning.epochs_within(budget)
+            if progress and epochs != plan.epochs:
+                tell(f"faster than it seemed: some {takes / 60:.1f} min in all")
+            plan = replace(plan, epochs=epochs)
     assert plan.epochs is not None
     if progress:
         tell(f"{counted(plan.epochs, 'epoch')} of {len(tuning.learn.dls.train)} batches")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -182,6 +183,7 @@ class FineTuning:
         )
         individuals = min(plan.individuals or INDIVIDUALS, len(train.labels.unique()))
         self.batch = individuals * PHOTOS
+        self._took: dict[Size, tuple[float, float]] = {}  # seconds a batch, learning and looking
         self.learn: ReidLearner = reid_learner(
             train,
             valid,
@@ -213,15 +215,20 @@ class FineTuning:
     def epochs_within(self, budget: float) -> tuple[int, float]:
         """How many epochs a time allows, in seconds, and the seconds that they will take.
 
-        A few batches of each size are timed, by all processes at once; the slowest counts. What
-        the head, the validation and the whitening take is within the time. There are three epochs
-        at least, whatever the budget.
+        A few batches of each size are timed, by all processes at once; the slowest counts. Asked
+        again later, the shorter of the times counts: what a machine did beside for a moment is not
+        to decide over an hour. What the head, the validation and the whitening take is within the
+        time. There are three epochs at least, whatever the budget.
         """
         loader, held = self.learn.dls.train, len(self.learn.dls.valid.photos)
         photos = len(loader.photos)
-        timed = [everybody(self._seconds_a_batch(size)) for size in self.sizes]
-        each = [max(learning for learning, _ in by_rank) for by_rank in timed]
-        looking = [max(looking for _, looking in by_rank) / self.batch for by_rank in timed]
+        for size in self.sizes:
+            by_rank = everybody(self._seconds_a_batch(size))
+            before = self._took.get(size, (math.inf, math.inf))
+            slowest = [max(took) for took in zip(*by_rank, strict=True)]
+            self._took[size] = min(before[0], slowest[0]), min(before[1], slowest[1])
+        each = [self._took[size][0] for size in self.sizes]
+        looking = [self._took[size][1] / self.batch for size in self.sizes]
         epoch = len(loader) * float(np.mean(each)) + held * float(np.mean(looking))
         # Before and after, each process looks at all photos by itself, not at its share.
         first = looks_at(photos) * looking[0] if self.placed else 0.0

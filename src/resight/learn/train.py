@@ -151,7 +151,7 @@ def train_photos(
         size: pixels of the side of square photos, or (height, width). By default of the photos' own
             proportions.
         dim: length of the embedding: by default 256 for a pretrained body, else 128.
-        epochs: passes over the photos.
+        epochs: passes over the photos; not beside a budget.
         budget: seconds of training, from which the epochs follow; half an hour at most by default,
             for pretrained bodies. Epochs and size are in the card: with them the same training can
             be had on a faster or slower machine.
@@ -192,6 +192,8 @@ def train_photos(
         loss=loss,
         networks=networks,
     )
+    if epochs is not None and budget is not None:
+        raise ResightError("a budget and epochs both say how long; give one of them")
     if individuals is not None and individuals < 2:
         raise ResightError(f"a batch of {individuals} individuals compares nobody; give 2 or more")
     check_trainable(photos)

@@ -192,6 +192,9 @@ class _Reader:
             found["individual"] = None
             if not wrong:
                 self.nobody[who] += 1
+        side = found.get("side")
+        if side is not None and is_nobody(side.casefold()):  # as unknown as a name can be
+            found["side"] = None
         if isinstance(date, EitherWay):
             self.either[len(self.photos)] = date, _shown(values[self.date or 0])
             date = None
