@@ -22,6 +22,7 @@ from resight.compare import (
     CLOSE,
     Fusion,
     KeypointCache,
+    best_of_each,
     draw_match,
     find_keypoints,
     labelled_pairs,
@@ -58,6 +59,7 @@ def measure(data: PhotoData, model: Path, cache: KeypointCache, queries: int) ->
             looked = rerank(
                 points,
                 cosines,
+                names,
                 lambda i: cache.of(data.paths[catalogue[i]]),
                 fusion,
                 shortlist=length,
@@ -113,7 +115,8 @@ def known_worth(
             for one, other in zip(first.tolist(), second.tolist(), strict=True)
         ]
     )
-    return Fusion.fit(np.einsum("nd,nd->n", vectors[first], vectors[second]), scores, same)
+    cosines = np.einsum("nd,nd->n", vectors[first], vectors[second])
+    return Fusion.fit(*best_of_each(first, names[second], cosines, scores, same))
 
 
 def draw(path: Path) -> None:

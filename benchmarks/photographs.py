@@ -52,6 +52,7 @@ class Asked:
             looked = rerank(
                 cache.of(paths[query]),
                 self.vectors[gallery] @ self.vectors[query],
+                self.data.labels[gallery],
                 lambda i: cache.of(paths[gallery[i]]),
                 fusion,
                 shortlist=shortlist,

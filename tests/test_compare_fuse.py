@@ -12,6 +12,7 @@ from resight.compare import (
     Fusion,
     KeypointCache,
     Keypoints,
+    best_of_each,
     find_keypoints,
     labelled_pairs,
     match_scores,
@@ -59,10 +60,12 @@ def test_what_says_nothing_or_the_contrary_weighs_nothing() -> None:
 
 
 def test_a_guess_goes_by_how_alike_strangers_are() -> None:
-    """Strangers at 0.2 ± 0.1: at 0.4, two deviations above, 2 · 2 - 5 = -1 in log odds."""
+    """Strangers at 0.2 ± 0.1: at 0.4, two deviations above, 2 · 0.8 - 5 = -3.4 in log odds."""
     made = Fusion.guess([0.1, 0.3])
-    assert made.odds([0.4], [0.0])[0] == pytest.approx(-1.0)
-    assert made.odds([0.4], [np.e - 1])[0] == pytest.approx(2.0)
+    assert made.odds([0.4], [0.0])[0] == pytest.approx(-3.4)
+    assert made.odds([0.4], [np.e - 1])[0] == pytest.approx(0.6)
+    drawn = Fusion.guess([0.1, 0.3], drawings=True)
+    assert drawn.odds([0.4], [np.e - 1])[0] == pytest.approx(2 * 2 + 3 - 5)
     assert (made.pairs, made.same) == (0, 0)
     assert np.isfinite(Fusion.guess([0.3, 0.3]).odds([0.9])).all()
     with pytest.raises(ValueError, match="no strangers"):
@@ -132,7 +135,7 @@ def test_a_second_look_finds_the_one_that_the_fingerprint_put_fifth(tmp_path: Pa
         asked.append(place)
         return gallery[place]
 
-    looked = rerank(query, cosines, keypoints_of, HAND, shortlist=5)
+    looked = rerank(query, cosines, range(6), keypoints_of, HAND, shortlist=5)
     assert asked == [0, 1, 2, 3, 4]
     assert looked.order[0] == 4
     assert np.isnan(looked.scores[5])
@@ -141,9 +144,45 @@ def test_a_second_look_finds_the_one_that_the_fingerprint_put_fifth(tmp_path: Pa
         looked.probability, HAND.score(cosines, np.nan_to_num(looked.scores)), rtol=1e-12
     )
     # Too short a list does not reach it, and leaves the fingerprint's order.
-    assert rerank(query, cosines, keypoints_of, HAND, shortlist=0).order.tolist() == [*range(6)]
+    assert rerank(query, cosines, range(6), keypoints_of, HAND, shortlist=0).order.tolist() == [
+        *range(6)
+    ]
     with pytest.raises(ValueError, match="shortlist"):
-        rerank(query, cosines, keypoints_of, HAND, shortlist=-1)
+        rerank(query, cosines, range(6), keypoints_of, HAND, shortlist=-1)
+    with pytest.raises(ValueError, match="6 photos, but 5 individuals"):
+        rerank(query, cosines, range(5), keypoints_of, HAND)
+
+
+def test_the_likeness_of_one_photo_and_the_match_of_another_count_together() -> None:
+    """Ada's first photo is the most alike but one, her second matches; Bea has neither whole."""
+    cow = texture(7)
+    query = find_keypoints(cow, upright=True)
+    match = find_keypoints(noisy(turned(cow, 4)), upright=True)
+    other = [find_keypoints(texture(i), upright=True) for i in range(20, 23)]
+    photos, who = [other[0], other[1], match, other[2]], ["Bea", "Ada", "Ada", "Cid"]
+    cosines = [0.9, 0.8, 0.1, 0.5]
+    looked = rerank(query, cosines, who, photos.__getitem__, HAND)
+    scores = np.nan_to_num(looked.scores)
+    assert looked.order[0] == 2, "of hers the likelier by itself comes first"
+    assert looked.order.tolist() == [2, 1, 0, 3], "and her other one before anybody else's"
+    ada = HAND.score([0.8], [scores[2]])[0]
+    bea, cid = (HAND.score([cosines[i]], [scores[i]])[0] for i in (0, 3))
+    np.testing.assert_allclose(looked.probability, [bea, ada, ada, cid], rtol=1e-12)
+    # Were the photo that matches somebody else's, it would say less of either.
+    apart = rerank(query, cosines, ["Bea", "Ada", "Dot", "Cid"], photos.__getitem__, HAND)
+    assert apart.probability[2] < ada
+
+
+def test_of_an_individual_the_best_of_each_counts() -> None:
+    queries = np.array([5, 5, 5, 5, 9, 9])
+    whose = np.array(["b", "a", "b", "c", "b", "a"])
+    cosines, scores = [0.5, 0.4, 0.7, 0.1, 0.3, 0.2], [2.0, 0.0, 1.0, 3.0, 0.0, 4.0]
+    same = np.array([True, False, True, False, False, True])
+    near, best, is_it = best_of_each(queries, whose, cosines, scores, same)
+    assert near.tolist() == [0.4, 0.7, 0.1, 0.2, 0.3]  # 5 with a, b, c; 9 with a, b
+    assert best.tolist() == [0.0, 2.0, 3.0, 4.0, 0.0]
+    assert is_it.tolist() == [False, True, False, True, False]
+    assert [len(part) for part in best_of_each([], [], [], [], [])] == [0, 0, 0]
 
 
 @given(
@@ -155,7 +194,8 @@ def test_a_second_look_finds_the_one_that_the_fingerprint_put_fifth(tmp_path: Pa
 def test_nobody_gains_by_lying_outside_the_shortlist(cosines, shortlist, seed) -> None:
     rng = np.random.default_rng(seed)
     photos = [_random(rng, int(rng.integers(0, 12))) for _ in cosines]
-    looked = rerank(_random(rng, 12), cosines, photos.__getitem__, HAND, shortlist=shortlist)
+    each = range(len(cosines))  # everybody has one photo
+    looked = rerank(_random(rng, 12), cosines, each, photos.__getitem__, HAND, shortlist=shortlist)
     assert sorted(looked.order) == list(range(len(cosines)))
     inside = [i for i in looked.order if not np.isnan(looked.scores[i])]
     outside = [i for i in looked.order if np.isnan(looked.scores[i])]
@@ -174,15 +214,15 @@ def test_blank_photos_one_keypoint_and_missing_files_say_nothing(tmp_path: Path)
     def keypoints_of(place: int) -> Keypoints:
         return (blank, one)[place] if place < 2 else cache.of(tmp_path / "gone.jpg")
 
-    looked = rerank(query, [0.2, 0.1, 0.3], keypoints_of, HAND)
+    looked = rerank(query, [0.2, 0.1, 0.3], [*"abc"], keypoints_of, HAND)
     assert looked.order.tolist() == [2, 0, 1]
     assert looked.scores.tolist()[:2] == [0.0, 0.0]
     (error,) = looked.unreadable
     assert isinstance(error, UnreadablePhoto)
     assert "no such file" in str(error)
-    nothing = rerank(blank, [0.2, 0.1], [query, query].__getitem__, HAND)
+    nothing = rerank(blank, [0.2, 0.1], [*"ab"], [query, query].__getitem__, HAND)
     assert nothing.scores.tolist() == [0.0, 0.0]
-    assert len(rerank(query, [], keypoints_of, HAND).order) == 0
+    assert len(rerank(query, [], [], keypoints_of, HAND).order) == 0
 
 
 def test_pairs_are_the_nearest_and_never_of_one_encounter() -> None:

@@ -13,12 +13,12 @@ from resight.compare.fuse import (
     Details,
     Fusion,
     details_cache,
-    labelled_pairs,
     match_scores,
     rerank,
 )
 from resight.compare.keypoints import Keypoints
 from resight.compare.matching import Gallery, one_against_many
+from resight.compare.pairs import best_of_each, labelled_pairs
 from resight.evaluate.background import background_test, both_parts, chosen, has_surroundings
 from resight.evaluate.metrics import mean_figures
 from resight.evaluate.nearest import Marked, mark, nearest
@@ -134,7 +134,7 @@ def look_closely(
         return details(int(searched[place]))
 
     with progress_bar("Looking closely", LEARNED_FROM + len(asks)) as advance:
-        fusion = _fusion(marked, met, split.train, seen, details, seed)
+        fusion = _fusion(marked, met, split.train, seen, details, card.drawings, seed)
         advance(LEARNED_FROM)
         if fusion is None:
             return None
@@ -145,7 +145,13 @@ def look_closely(
             if alone:
                 searched = gallery[marked.group[gallery] != marked.group[query]]
             cosines = marked.vectors[searched] @ marked.vectors[query]
-            looked = rerank(details(query), cosines, partial(of_gallery, searched), fusion)
+            looked = rerank(
+                details(query),
+                cosines,
+                marked.who[searched],
+                partial(of_gallery, searched),
+                fusion,
+            )
             best = searched[looked.order[0]]
             before, after = first.right[place], marked.who[best] == marked.who[query]
             right[row] = before, after, float(after) - float(before)
@@ -189,6 +195,7 @@ def _fusion(
     teachers: NDArray[np.int64],
     seen: NDArray[np.bool_] | None,
     details: Callable[[int], Details],
+    drawings: bool,
     seed: int,
 ) -> Fusion | None:
     """What a match is worth, learned from the gallery's pairs; else what is usual.
@@ -214,7 +221,7 @@ def _fusion(
                 others = [details(int(place)) for place in second[rows]]
                 scores[rows] = match_scores(details(query), others)
             cosines = (vectors[first] * vectors[second]).sum(axis=1)
-            return Fusion.fit(cosines, scores, same)
+            return Fusion.fit(*best_of_each(first, marked.who[second], cosines, scores, same))
     strangers = nearest(marked, teachers[:MOST_STRANGERS], teachers, apart=True).other
     strangers = strangers[np.isfinite(strangers)]
-    return Fusion.guess(strangers) if len(strangers) else None
+    return Fusion.guess(strangers, drawings=drawings) if len(strangers) else None

@@ -13,12 +13,12 @@ from resight.compare.fuse import (
     Details,
     Fusion,
     Looked,
-    labelled_pairs,
     match_scores,
     rerank,
 )
 from resight.compare.keypoints import KeypointCache, Keypoints, find_keypoints
 from resight.compare.matching import Gallery, Match, match, match_many, one_against_many
+from resight.compare.pairs import best_of_each, labelled_pairs
 from resight.compare.picture import draw_match
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Keypoints",
     "Looked",
     "Match",
+    "best_of_each",
     "draw_match",
     "find_keypoints",
     "found_again",

@@ -2,15 +2,19 @@
 
 A fingerprint finds the few photos out of thousands that may show the same individual, in a
 millisecond; keypoints tell those few apart, in a millisecond each. What each of the two is worth is
-learned from labelled pairs of photos: the probability that a pair shows one individual is
+learned from labelled photos: the probability that a query shows an individual is
 
     1 / (1 + exp(-(cosine c + local log(1 + s) + offset)))
 
-with c the cosine of the two fingerprints and s the score of the match (`Match.score`), neither
-weight below 0. Fusing by calibrated scores is WildFusion's idea (Cermak, Picek, Adam, Neumann and
-Matas, "WildFusion: individual animal identification with calibrated similarity fusion", ECCV
-workshops 2024), which averages scores that were calibrated one by one; learned together, as here,
-the surer of the two counts for more.
+with c the cosine of its fingerprint with that of the individual's most similar photo and s the
+score of the best match (`Match.score`) with any of the individual's photos, neither weight below 0.
+The two photos need not be one: another angle or light may match where the most similar one does
+not, and asking both of one photo lost seven right whales of a hundred.
+
+Fusing by calibrated scores is WildFusion's idea (Cermak, Picek, Adam, Neumann and Matas,
+"WildFusion: individual animal identification with calibrated similarity fusion", ECCV workshops
+2024), which averages scores that were calibrated one by one; learned together, as here, the surer
+of the two counts for more.
 """
 
 from __future__ import annotations
@@ -37,9 +41,10 @@ Ints = npt.NDArray[np.int64]
 Details = Keypoints | npt.NDArray[np.uint8]
 
 SHORTLIST = 100  # a tenth of a second; most of what a weak fingerprint lost is found again
-# Log odds a standard deviation of strangers' cosines, a unit of log(1 + score), and of a pair of
-# which neither says anything: near to what cows' and whales' photos gave.
-_USUAL_COSINE, _USUAL_LOCAL, _USUAL_OFFSET = 2.0, 3.0, -5.0
+# Log odds a standard deviation of strangers' cosines, a unit of log(1 + score), and of a stranger
+# of whom neither says anything: near to what photos of cows and whales gave; and drawings.
+_USUAL_COSINE, _USUAL_LOCAL, _USUAL_OFFSET = 0.8, 4.0, -5.0
+_COSINE_OF_DRAWINGS, _LOCAL_OF_DRAWINGS = 2.0, 3.0
 # log(1 + score) of a drawing that is found again whole: beside cosines of the usual weight it is
 # then worth a cosine or so (`drawings.WEIGHT`), at the weight that is usual of keypoints.
 _WHOLE_DRAWING = 4.0
@@ -73,8 +78,9 @@ class Fusion:
     Attributes:
         cosine: log odds that the fingerprint's cosine brings, a unit; 0 or more.
         local: log odds that the match brings, a unit of log(1 + score); 0 or more.
-        offset: log odds of a pair with cosine 0 and no match.
-        pairs, same: how many pairs it was learned from, and how many of these show one individual.
+        offset: log odds of an individual with cosine 0 and no match.
+        pairs, same: how many queries with an individual it was learned from, and in how many of
+            these it is the one.
     """
 
     cosine: float
@@ -85,12 +91,12 @@ class Fusion:
 
     @classmethod
     def fit(cls, cosines: Any, locals_: Any, same: Any) -> Fusion:
-        """Learn from labelled pairs, such as `labelled_pairs` draws.
+        """Learn from queries with an individual each, as `labelled_pairs` and `best_of_each` give.
 
         Args:
-            cosines: (n,) of the pairs' fingerprints.
-            locals_: (n,) scores of their matches, 0 or more.
-            same: bool (n,), whether a pair shows one individual.
+            cosines: (n,) of the query with the individual's most similar photo.
+            locals_: (n,) scores of its best match with one of the individual's photos, 0 or more.
+            same: bool (n,), whether it is that individual.
 
         Raises:
             ValueError: shapes that do not fit, or scores that cannot be.
@@ -105,8 +111,9 @@ class Fusion:
         if not wanted.any() or wanted.all():
             kind = "different individuals" if not wanted.any() else "one individual"
             raise ResightError(
-                f"all {len(wanted)} pairs of photos show {kind}: what a match is worth cannot be "
-                "learned from these; it takes individuals with photos of several encounters"
+                f"all {len(wanted)} pairs that were compared show {kind}: what a match is worth "
+                "cannot be learned from these; it takes individuals with photos of several "
+                "encounters"
             )
         middle, spread = scores.mean(0), np.maximum(scores.std(0), 1e-9)
         features = np.column_stack([(scores - middle) / spread, np.ones(len(scores))])
@@ -126,13 +133,14 @@ class Fusion:
         return cls(cosine, local, offset, len(wanted), int(wanted.sum()))
 
     @classmethod
-    def guess(cls, strangers: Any) -> Fusion:
+    def guess(cls, strangers: Any, *, drawings: bool = False) -> Fusion:
         """What is usual, where there are no photos to learn it from that the model has not seen.
 
         The order that it makes is to be trusted more than its probabilities.
 
         Args:
             strangers: (n,) cosines of photos with the most similar ones of other individuals.
+            drawings: strokes are compared, not keypoints.
 
         Raises:
             ValueError: none, or cosines that cannot be.
@@ -140,19 +148,21 @@ class Fusion:
         near, _ = _checked(strangers, 0.0)
         if not len(near):
             raise ValueError("there are no strangers to judge a cosine by")
-        cosine = _USUAL_COSINE / max(float(near.std()), 0.01)
-        return cls(cosine, _USUAL_LOCAL, _USUAL_OFFSET - cosine * float(near.mean()))
+        usual = (_USUAL_COSINE, _USUAL_LOCAL)
+        each, local = (_COSINE_OF_DRAWINGS, _LOCAL_OF_DRAWINGS) if drawings else usual
+        cosine = each / max(float(near.std()), 0.01)
+        return cls(cosine, local, _USUAL_OFFSET - cosine * float(near.mean()))
 
     def odds(self, cosines: Any, locals_: Any = 0.0) -> Floats:
-        """Log odds that pairs show one individual: float64 (n,).
+        """Log odds that a query shows each of some individuals: float64 (n,).
 
-        Rises with both scores. A pair that was not looked at closely counts as one that has
-        nothing in common: so no photo gains by lying outside a shortlist, which holds those of the
+        Rises with both scores. Who was not looked at closely counts as one that has nothing in
+        common with it: so nobody gains by lying outside a shortlist, which holds those of the
         highest cosine, and the order of the others stays that of their cosines.
 
         Args:
-            cosines: (n,) of the fingerprints.
-            locals_: (n,) scores of the matches, or one number for all.
+            cosines: (n,) highest of each.
+            locals_: (n,) scores of the best matches, or one number for all.
 
         Raises:
             ValueError: shapes that do not fit, or scores that cannot be.
@@ -161,7 +171,7 @@ class Fusion:
         return self.cosine * near + self.local * alike + self.offset
 
     def score(self, cosines: Any, locals_: Any = 0.0) -> Floats:
-        """The probability that pairs show one individual; as `odds`."""
+        """The probability that it shows each of them; as `odds`."""
         from scipy.special import expit
 
         return np.asarray(expit(self.odds(cosines, locals_)), np.float64)
@@ -196,8 +206,9 @@ class Looked:
     """A gallery's photos after a second look.
 
     Attributes:
-        order: int64 (n,), positions of the gallery's photos, the likeliest first.
-        probability: float64 (n,), that each shows the query's individual, by position.
+        order: int64 (n,), positions of the gallery's photos: those of the likeliest individual
+            first, of each the likeliest photo first.
+        probability: float64 (n,), that the query shows the individual of each, by position.
         scores: float64 (n,), of the matches, by position; NaN for those not looked at.
         unreadable: the errors of photos of the shortlist that could not be looked at.
     """
@@ -225,6 +236,7 @@ def details_cache(
 def rerank(
     query: Details,
     cosines: Any,
+    individuals: Sequence[Any] | npt.NDArray[Any],
     details_of: Callable[[int], Details],
     fusion: Fusion,
     *,
@@ -236,6 +248,7 @@ def rerank(
     Args:
         query: keypoints of the query, or a drawing.
         cosines: (n,) of its fingerprint with those of the gallery's photos.
+        individuals: (n,) who is on each of these; they compete, by the best that each has.
         details_of: gives the same of a photo by its position, such as
             `lambda i: cache.of(paths[i])`; asked for the shortlist alone.
         fusion: what cosine and match are worth.
@@ -243,11 +256,14 @@ def rerank(
         close: how.
 
     Raises:
-        ValueError: a shortlist below 0, or cosines that cannot be.
+        ValueError: a shortlist below 0, cosines that cannot be, or not as many individuals.
     """
     near, _ = _checked(cosines, 0.0)
     if shortlist < 0:
         raise ValueError(f"a shortlist has 0 photos or more, not {shortlist}")
+    _, first, who = np.unique(np.asarray(individuals), return_index=True, return_inverse=True)
+    if who.shape != near.shape:
+        raise ValueError(f"{len(near)} photos, but {len(who)} individuals to which they belong")
     scores = np.full(len(near), np.nan)
     details, unreadable = {}, []
     for place in np.argsort(-near, kind="stable")[:shortlist].tolist():
@@ -256,10 +272,15 @@ def rerank(
         except UnreadablePhoto as error:  # its fingerprint still speaks for it
             unreadable.append(error)
     scores[list(details)] = match_scores(query, list(details.values()), close)
-    odds = fusion.odds(near, np.nan_to_num(scores))
+    found = np.nan_to_num(scores)
+    nearest, best = np.full(len(first), -np.inf), np.zeros(len(first))
+    np.maximum.at(nearest, who, near)
+    np.maximum.at(best, who, found)
     # Of equals the nearer by fingerprint comes first, then the first.
-    order = np.lexsort((np.arange(len(near)), -near, -odds))
-    probability = fusion.score(near, np.nan_to_num(scores))
+    rank = np.empty(len(first), np.int64)
+    rank[np.lexsort((first, -nearest, -fusion.odds(nearest, best)))] = np.arange(len(first))
+    order = np.lexsort((np.arange(len(near)), -near, -fusion.odds(near, found), rank[who]))
+    probability = fusion.score(nearest, best)[who]
     return Looked(order, probability, scores, tuple(unreadable))
 
 
@@ -281,59 +302,6 @@ def match_scores(query: Details, others: Sequence[Details], close: Close = CLOSE
         found = found_again(query, np.stack(drawn)) if drawn else np.empty(0)
         return np.expm1(_WHOLE_DRAWING * found)
     raise ValueError("a drawing and a photo have nothing to compare")
-
-
-def labelled_pairs(
-    vectors: npt.NDArray[np.float32],
-    individuals: Sequence[Any] | npt.NDArray[Any],
-    encounters: Sequence[Any] | npt.NDArray[Any] | None = None,
-    *,
-    ask: npt.NDArray[np.bool_] | None = None,
-    queries: int = 300,
-    shortlist: int = SHORTLIST,
-    seed: int = 0,
-) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
-    """Pairs to learn a fusion from: photos, each with the shortlist that it would get.
-
-    They are as hard as those that will be judged, since each is of a photo and the nearest to it.
-    No pair is of one encounter, in which photos are near-copies.
-
-    Args:
-        vectors: float32 (n, dim), unit length.
-        individuals: (n,) who is on each.
-        encounters: (n,) the encounter of each; None in it, or None instead of it: its own.
-        ask: bool (n,), which may ask. A model knows the photos that it was trained on too well to
-            tell what its cosines are worth, so let others ask, where there are such.
-        queries: how many photos ask at most, drawn by chance.
-        shortlist: how many of the nearest each is paired with.
-        seed: of the draw.
-
-    Returns:
-        int64 (p,) positions of those that ask, int64 (p,) of those that answer, and bool (p,)
-        whether the two show one individual.
-    """
-    count = len(vectors)
-    who = np.unique(np.asarray(individuals), return_inverse=True)[1]
-    met: list[Any] = [None] * count if encounters is None else list(encounters)
-    codes: dict[Any, int] = {}
-    together = np.array(
-        [
-            codes.setdefault(("photo", i) if met[i] is None else (int(who[i]), met[i]), len(codes))
-            for i in range(count)
-        ],
-        np.int64,
-    )
-    may = np.arange(count) if ask is None else np.flatnonzero(ask)
-    drawn = np.sort(np.random.default_rng(seed).permutation(may)[:queries])
-    first, second = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for query in drawn.tolist():
-        near = np.where(together == together[query], -np.inf, vectors @ vectors[query])
-        nearest = np.argsort(-near, kind="stable")[:shortlist]
-        nearest = nearest[np.isfinite(near[nearest])]
-        first.append(np.full(len(nearest), query))
-        second.append(nearest)
-    one, other = np.concatenate(first), np.concatenate(second)
-    return one, other, who[one] == who[other]
 
 
 def _checked(cosines: Any, locals_: Any) -> tuple[Floats, Floats]:
