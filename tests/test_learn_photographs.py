@@ -239,7 +239,6 @@ def test_photographs_go_on_from_imagenet_within_a_budget(
 def test_the_epochs_are_counted_again_once_the_head_is_there(
     herd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(one, "_TIMED_AGAIN", 0.0)
     monkeypatch.setattr(one, "fit_epochs", lambda *_: None)
     monkeypatch.setattr(FineTuning, "_seconds_a_batch", lambda *_: (30.0, 0.0))
 
@@ -247,11 +246,16 @@ def test_the_epochs_are_counted_again_once_the_head_is_there(
         monkeypatch.setattr(FineTuning, "_seconds_a_batch", lambda *_: (20.0, 0.0))
 
     monkeypatch.setattr(FineTuning, "learn_head", learn_head)
-    card = train_folder(herd, tmp_path / "m.onnx", budget=600)
+    monkeypatch.setattr(one, "_TIMED_AGAIN", 601.0)
+    card = train_folder(herd, tmp_path / "m.onnx", budget=600, progress=False)
+    assert card.training["epochs"] == 6, "of so short a training it would take too much"
+    monkeypatch.setattr(one, "_TIMED_AGAIN", 600.0)
+    monkeypatch.setattr(FineTuning, "_seconds_a_batch", lambda *_: (30.0, 0.0))
+    card = train_folder(herd, tmp_path / "n.onnx", budget=600)
     words = capfd.readouterr().err
     assert card.training["epochs"] == 10  # of three batches, 20 seconds each
     assert "some 9.0 min in all" in words  # six epochs of three batches, 30 seconds each
-    assert "faster than it seemed: some 10.0 min in all" in words
+    assert "faster than it seemed: 10 epochs instead of 6, some 10.0 min in all" in words
     assert "10 epochs of 3 batches" in words
 
 

@@ -198,7 +198,7 @@ def _fusion(
     drawings: bool,
     seed: int,
 ) -> Fusion | None:
-    """What a match is worth, learned from the gallery's pairs; else what is usual.
+    """What a match is worth, learned from the gallery's photos; else what is usual.
 
     None where the gallery has no strangers.
     """

@@ -19,7 +19,7 @@ of the two counts for more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ import numpy.typing as npt
 
 from resight.compare.drawings import DrawingCache, found_again
 from resight.compare.keypoints import MOST, KeypointCache, Keypoints
-from resight.compare.matching import match
+from resight.compare.matching import match, numbered
 from resight.errors import ResightError, UnreadablePhoto
 
 if TYPE_CHECKING:
@@ -42,11 +42,11 @@ Details = Keypoints | npt.NDArray[np.uint8]
 
 SHORTLIST = 100  # a tenth of a second; most of what a weak fingerprint lost is found again
 # Log odds a standard deviation of strangers' cosines, a unit of log(1 + score), and of a stranger
-# of whom neither says anything: near to what photos of cows and whales gave; and drawings.
-_USUAL_COSINE, _USUAL_LOCAL, _USUAL_OFFSET = 0.8, 4.0, -5.0
-_COSINE_OF_DRAWINGS, _LOCAL_OF_DRAWINGS = 2.0, 3.0
+# of whom neither says anything: chosen on photos of whales and cows (docs/tried.md).
+_USUAL_COSINE, _USUAL_LOCAL, _USUAL_OFFSET = 0.5, 4.0, -5.0
+_COSINE_OF_DRAWINGS, _LOCAL_OF_DRAWINGS = 2.0, 3.0  # chosen on drawings
 # log(1 + score) of a drawing that is found again whole: beside cosines of the usual weight it is
-# then worth a cosine or so (`drawings.WEIGHT`), at the weight that is usual of keypoints.
+# then worth a cosine or so (`drawings.WEIGHT`), at the weight that is usual of drawings.
 _WHOLE_DRAWING = 4.0
 _SPREAD = 10.0  # of the Gaussian prior on a weight, in log odds a standard deviation of its score
 
@@ -79,8 +79,8 @@ class Fusion:
         cosine: log odds that the fingerprint's cosine brings, a unit; 0 or more.
         local: log odds that the match brings, a unit of log(1 + score); 0 or more.
         offset: log odds of an individual with cosine 0 and no match.
-        pairs, same: how many queries with an individual it was learned from, and in how many of
-            these it is the one.
+        pairs, same: from how many times a query and an individual it was learned, and how many
+            times the query shows the individual.
     """
 
     cosine: float
@@ -91,12 +91,14 @@ class Fusion:
 
     @classmethod
     def fit(cls, cosines: Any, locals_: Any, same: Any) -> Fusion:
-        """Learn from queries with an individual each, as `labelled_pairs` and `best_of_each` give.
+        """Learn from queries, each with some individuals of whom one may be on it.
+
+        `labelled_pairs` and `best_of_each` give them.
 
         Args:
-            cosines: (n,) of the query with the individual's most similar photo.
-            locals_: (n,) scores of its best match with one of the individual's photos, 0 or more.
-            same: bool (n,), whether it is that individual.
+            cosines: (n,) of a query with the most similar photo of an individual.
+            locals_: (n,) scores of its best match with a photo of that one, 0 or more.
+            same: bool (n,), whether the query shows that one.
 
         Raises:
             ValueError: shapes that do not fit, or scores that cannot be.
@@ -156,8 +158,8 @@ class Fusion:
     def odds(self, cosines: Any, locals_: Any = 0.0) -> Floats:
         """Log odds that a query shows each of some individuals: float64 (n,).
 
-        Rises with both scores. Who was not looked at closely counts as one that has nothing in
-        common with it: so nobody gains by lying outside a shortlist, which holds those of the
+        Rises with both scores. Who was not looked at closely counts as somebody of whom nothing
+        matches the query: so nobody gains by lying outside a shortlist, which holds those of the
         highest cosine, and the order of the others stays that of their cosines.
 
         Args:
@@ -171,7 +173,7 @@ class Fusion:
         return self.cosine * near + self.local * alike + self.offset
 
     def score(self, cosines: Any, locals_: Any = 0.0) -> Floats:
-        """The probability that it shows each of them; as `odds`."""
+        """The probability that a query shows each of some individuals; as `odds`."""
         from scipy.special import expit
 
         return np.asarray(expit(self.odds(cosines, locals_)), np.float64)
@@ -236,19 +238,20 @@ def details_cache(
 def rerank(
     query: Details,
     cosines: Any,
-    individuals: Sequence[Any] | npt.NDArray[Any],
+    individuals: Iterable[Hashable],
     details_of: Callable[[int], Details],
     fusion: Fusion,
     *,
     shortlist: int = SHORTLIST,
     close: Close = CLOSE,
 ) -> Looked:
-    """Look closely at the photos of a gallery whose fingerprints are nearest to a query's.
+    """Rank a gallery's individuals, after a close look at the photos nearest to a query.
 
     Args:
         query: keypoints of the query, or a drawing.
         cosines: (n,) of its fingerprint with those of the gallery's photos.
-        individuals: (n,) who is on each of these; they compete, by the best that each has.
+        individuals: (n,) who is on each of these, anything hashable; they compete, by the best that
+            each has.
         details_of: gives the same of a photo by its position, such as
             `lambda i: cache.of(paths[i])`; asked for the shortlist alone.
         fusion: what cosine and match are worth.
@@ -261,7 +264,7 @@ def rerank(
     near, _ = _checked(cosines, 0.0)
     if shortlist < 0:
         raise ValueError(f"a shortlist has 0 photos or more, not {shortlist}")
-    _, first, who = np.unique(np.asarray(individuals), return_index=True, return_inverse=True)
+    names, who = numbered(individuals)
     if who.shape != near.shape:
         raise ValueError(f"{len(near)} photos, but {len(who)} individuals to which they belong")
     scores = np.full(len(near), np.nan)
@@ -273,12 +276,13 @@ def rerank(
             unreadable.append(error)
     scores[list(details)] = match_scores(query, list(details.values()), close)
     found = np.nan_to_num(scores)
-    nearest, best = np.full(len(first), -np.inf), np.zeros(len(first))
+    nearest, best = np.full(len(names), -np.inf), np.zeros(len(names))
     np.maximum.at(nearest, who, near)
     np.maximum.at(best, who, found)
     # Of equals the nearer by fingerprint comes first, then the first.
-    rank = np.empty(len(first), np.int64)
-    rank[np.lexsort((first, -nearest, -fusion.odds(nearest, best)))] = np.arange(len(first))
+    rank = np.empty(len(names), np.int64)
+    # `lexsort` leaves those in their order who have all the same.
+    rank[np.lexsort((-nearest, -fusion.odds(nearest, best)))] = np.arange(len(names))
     order = np.lexsort((np.arange(len(near)), -near, -fusion.odds(near, found), rank[who]))
     probability = fusion.score(nearest, best)[who]
     return Looked(order, probability, scores, tuple(unreadable))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
@@ -150,6 +150,13 @@ def no_match() -> Match:
     return Match(empty, np.empty(0, np.float32), np.empty(0, bool), None, 0.0)
 
 
+def numbered(names: Iterable[Hashable]) -> tuple[list[Hashable], Ints]:
+    """Names, each once in the order they first come in, and int64 (n,), the place of each there."""
+    places: dict[Hashable, int] = {}
+    each = [places.setdefault(name, len(places)) for name in names]
+    return list(places), np.array(each, np.int64)
+
+
 class Gallery:
     """The descriptors of a gallery in one array, grouped by individual: a copy, 512 bytes each.
 
@@ -166,11 +173,9 @@ class Gallery:
     def __init__(self, photos: Sequence[Keypoints], individuals: Sequence[Hashable]) -> None:
         if len(photos) != len(individuals):
             raise ValueError(f"{len(photos)} photos but {len(individuals)} individuals")
-        codes: dict[Hashable, int] = {}
-        who = [codes.setdefault(name, len(codes)) for name in individuals]
-        self.names: list[Hashable] = list(codes)
+        self.names, who = numbered(individuals)
         counts = [len(points) for points in photos]
-        self.whose = np.repeat(np.array(who, np.int64), counts)
+        self.whose = np.repeat(who, counts)
         self.descriptors = np.empty((sum(counts), 128), np.float32)
         at = 0
         for points in photos:

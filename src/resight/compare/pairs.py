@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from resight.compare.fuse import SHORTLIST, Floats, Ints
+from resight.compare.matching import numbered
 
 
 def labelled_pairs(
@@ -41,7 +42,7 @@ def labelled_pairs(
         whether the two show one individual.
     """
     count = len(vectors)
-    who = np.unique(np.asarray(individuals), return_inverse=True)[1]
+    _, who = numbered(individuals)
     met: list[Any] = [None] * count if encounters is None else list(encounters)
     codes: dict[Any, int] = {}
     together = np.array(
@@ -65,25 +66,34 @@ def labelled_pairs(
 
 
 def best_of_each(
-    queries: Any, individuals: Any, cosines: Any, scores: Any, same: Any
+    queries: Sequence[Hashable] | npt.NDArray[Any],
+    individuals: Sequence[Hashable] | npt.NDArray[Any],
+    cosines: Sequence[float] | Floats,
+    scores: Sequence[float] | Floats,
+    same: Sequence[bool] | npt.NDArray[np.bool_],
 ) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
     """Pairs of photos as queries with individuals, from which `Fusion.fit` learns.
 
     Args:
         queries: (p,) which photo asks in a pair, such as the first that `labelled_pairs` gives.
-        individuals: (p,) who is on the other.
+        individuals: (p,) who is on the other, anything hashable.
         cosines, scores, same: (p,) of the pairs.
 
     Returns:
-        for each query and individual the highest cosine, the best score, float64 (n,) each, and
-        bool (n,) whether it is that individual.
+        for each query and individual, in the order they first come in, the highest cosine, the
+        best score, float64 (n,) each, and bool (n,), whether the query shows that one.
+
+    Raises:
+        ValueError: not as many of each.
     """
-    _, asks = np.unique(np.asarray(queries), return_inverse=True)
-    names, who = np.unique(np.asarray(individuals), return_inverse=True)
-    _, first, which = np.unique(
-        asks * max(1, len(names)) + who, return_index=True, return_inverse=True
-    )
-    near, best = np.full(len(first), -np.inf), np.zeros(len(first))
+    given = (queries, individuals, cosines, scores, same)
+    if len({len(values) for values in given}) > 1:
+        lengths = ", ".join(str(len(values)) for values in given)
+        raise ValueError(f"of so many pairs there is one of each, not {lengths}")
+    keys, which = numbered(zip(queries, individuals, strict=True))
+    near, best = np.full((2, len(keys)), -np.inf)
+    is_it = np.zeros(len(keys), bool)
     np.maximum.at(near, which, np.asarray(cosines, np.float64))
     np.maximum.at(best, which, np.asarray(scores, np.float64))
-    return near, best, np.asarray(same, bool)[first]
+    np.logical_or.at(is_it, which, np.asarray(same, bool))
+    return near, best, is_it

@@ -217,8 +217,8 @@ class FineTuning:
 
         A few batches of each size are timed, by all processes at once; the slowest counts. Asked
         again later, the shorter of the times counts: what a machine did beside for a moment is not
-        to decide over an hour. What the head, the validation and the whitening take is within the
-        time. There are three epochs at least, whatever the budget.
+        to decide how many there are in an hour. What the head, the validation and the whitening
+        take is within the time. There are three epochs at least, whatever the budget.
         """
         loader, held = self.learn.dls.train, len(self.learn.dls.valid.photos)
         photos = len(loader.photos)
