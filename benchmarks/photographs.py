@@ -11,8 +11,8 @@ and how well they are told from new ones by their nearest photo (AUROC, TPR at 5
 photos of ten further cows, among a gallery of theirs and all the other photos.
 
 What a match of keypoints is worth beside a likeness is learned on those photos of the catalogue
-that the model was not trained on (`benchmarks/looking_closely.py`). The measured photos choose
-nothing.
+that the model was not trained on (`benchmarks/looking_closely.py`), as training holds some back.
+The measured photos then choose nothing.
 """
 
 import argparse
