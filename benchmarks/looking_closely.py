@@ -22,12 +22,11 @@ from resight.compare import (
     CLOSE,
     Fusion,
     KeypointCache,
-    best_of_each,
     draw_match,
     find_keypoints,
     labelled_pairs,
+    learn_fusion,
     match,
-    match_scores,
     rerank,
 )
 from resight.evaluate.metrics import mean_figures
@@ -106,17 +105,8 @@ def known_worth(
         cells[names[::10, None] == names[None]] = -1
         return Fusion.guess(cells.max(1))
     met = data.encounters(catalogue)
-    first, second, same = labelled_pairs(vectors, names, met, ask=unseen)
-    scores = np.array(
-        [
-            match_scores(
-                cache.of(data.paths[catalogue[one]]), [cache.of(data.paths[catalogue[other]])]
-            )[0]
-            for one, other in zip(first.tolist(), second.tolist(), strict=True)
-        ]
-    )
-    cosines = np.einsum("nd,nd->n", vectors[first], vectors[second])
-    return Fusion.fit(*best_of_each(first, names[second], cosines, scores, same))
+    pairs = labelled_pairs(vectors, names, met, ask=unseen)
+    return learn_fusion(vectors, names, pairs, lambda i: cache.of(data.paths[catalogue[i]]))
 
 
 def draw(path: Path) -> None:

@@ -154,7 +154,7 @@ def test_a_second_look_finds_the_one_that_the_fingerprint_put_fifth(tmp_path: Pa
 
 
 def test_the_likeness_of_one_photo_and_the_match_of_another_count_together() -> None:
-    """Ada's first photo is the most alike but one, her second matches; Bea has neither whole."""
+    """Bea's photo is the most alike and matches little; Ada has one alike and one that matches."""
     cow = texture(7)
     query = find_keypoints(cow, upright=True)
     match = find_keypoints(noisy(turned(cow, 4)), upright=True)

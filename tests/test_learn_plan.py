@@ -231,33 +231,34 @@ def test_where_time_is_short_photos_are_made_smaller(within: Within) -> None:
     assert within(70, replace(PLAN, size_given=True))[0] == (192, 192)
 
 
-def test_what_validation_takes_is_within_the_budget(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.fixture
+def tuning(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FineTuning:
+    """Eight batches to learn from in an epoch, and as many to look at."""
     photos = made_up_photos(4, 16, size=PLAN.size, channels=3)
     monkeypatch.setattr(photographs, "fold_batchnorm", lambda *_: 0)
-    tuning = FineTuning(photos, photos, replace(PLAN, whitened=False), path=tmp_path)
+    return FineTuning(photos, photos, replace(PLAN, whitened=False), path=tmp_path)
+
+
+def test_what_validation_takes_is_within_the_budget(
+    monkeypatch: pytest.MonkeyPatch, tuning: FineTuning
+) -> None:
     epochs = {}
     for looking in (1.0, 0.0):  # of several times the shortest counts
         monkeypatch.setattr(FineTuning, "_seconds_a_batch", lambda *_, one=looking: (1.0, one))
         epochs[looking], takes = tuning.epochs_within(200)
         assert takes <= 200
-    # Eight batches are learned from in an epoch, and as many looked at; before, four times those.
+    # Before the first epoch four times as many are looked at as in one.
     assert epochs == {0.0: 200 // 8, 1.0: (200 - 4 * 8) // 16}
 
 
 def test_a_slow_moment_at_the_beginning_does_not_shorten_the_training(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tuning: FineTuning
 ) -> None:
-    photos = made_up_photos(4, 16, size=PLAN.size, channels=3)
-    monkeypatch.setattr(photographs, "fold_batchnorm", lambda *_: 0)
-    tuning = FineTuning(photos, photos, replace(PLAN, whitened=False), path=tmp_path)
-    moments = {1: (2.0, 0.5), 2: (1.0, 1.0), 3: (4.0, 4.0)}
     epochs = []
-    for moment in moments.values():
+    for moment in ((2.0, 0.5), (1.0, 1.0), (4.0, 4.0)):
         monkeypatch.setattr(FineTuning, "_seconds_a_batch", lambda *_, one=moment: one)
         epochs.append(tuning.epochs_within(400)[0])
-    # Eight batches an epoch, and eight to look at; of each size the shorter time counts.
+    # Of learning and of looking the shortest time so far counts.
     assert epochs == [(400 - 16) // 20, (400 - 16) // 12, (400 - 16) // 12]
 
 

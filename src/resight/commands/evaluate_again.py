@@ -13,12 +13,11 @@ from resight.compare.fuse import (
     Details,
     Fusion,
     details_cache,
-    match_scores,
     rerank,
 )
 from resight.compare.keypoints import Keypoints
 from resight.compare.matching import Gallery, one_against_many
-from resight.compare.pairs import best_of_each, labelled_pairs
+from resight.compare.pairs import labelled_pairs, learn_fusion
 from resight.evaluate.background import background_test, both_parts, chosen, has_surroundings
 from resight.evaluate.metrics import mean_figures
 from resight.evaluate.nearest import Marked, mark, nearest
@@ -205,23 +204,11 @@ def _fusion(
     ask = None if seen is None else ~seen[teachers]
     if ask is None or ask.sum() >= FEWEST:
         encounters = [None if one < 0 else int(one) for one in met[teachers]]
-        one, other, same = labelled_pairs(
-            marked.vectors[teachers],
-            marked.who[teachers],
-            encounters,
-            ask=ask,
-            queries=LEARNED_FROM,
-            seed=seed,
-        )
+        vectors, who = marked.vectors[teachers], marked.who[teachers]
+        pairs = labelled_pairs(vectors, who, encounters, ask=ask, queries=LEARNED_FROM, seed=seed)
+        same = pairs[2]
         if same.any() and not same.all():
-            vectors, first, second = marked.vectors, teachers[one], teachers[other]
-            scores = np.zeros(len(first))
-            for query in np.unique(first).tolist():
-                rows = np.flatnonzero(first == query)
-                others = [details(int(place)) for place in second[rows]]
-                scores[rows] = match_scores(details(query), others)
-            cosines = (vectors[first] * vectors[second]).sum(axis=1)
-            return Fusion.fit(*best_of_each(first, marked.who[second], cosines, scores, same))
+            return learn_fusion(vectors, who, pairs, lambda i: details(int(teachers[i])))
     strangers = nearest(marked, teachers[:MOST_STRANGERS], teachers, apart=True).other
     strangers = strangers[np.isfinite(strangers)]
     return Fusion.guess(strangers, drawings=drawings) if len(strangers) else None

@@ -18,7 +18,7 @@ from resight.compare.fuse import (
 )
 from resight.compare.keypoints import KeypointCache, Keypoints, find_keypoints
 from resight.compare.matching import Gallery, Match, match, match_many, one_against_many
-from resight.compare.pairs import best_of_each, labelled_pairs
+from resight.compare.pairs import best_of_each, labelled_pairs, learn_fusion
 from resight.compare.picture import draw_match
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "find_keypoints",
     "found_again",
     "labelled_pairs",
+    "learn_fusion",
     "match",
     "match_many",
     "match_scores",

@@ -41,10 +41,11 @@ Ints = npt.NDArray[np.int64]
 Details = Keypoints | npt.NDArray[np.uint8]
 
 SHORTLIST = 100  # a tenth of a second; most of what a weak fingerprint lost is found again
-# Log odds a standard deviation of strangers' cosines, a unit of log(1 + score), and of a stranger
-# of whom neither says anything: chosen on photos of whales and cows (docs/tried.md).
-_USUAL_COSINE, _USUAL_LOCAL, _USUAL_OFFSET = 0.5, 4.0, -5.0
-_COSINE_OF_DRAWINGS, _LOCAL_OF_DRAWINGS = 2.0, 3.0  # chosen on drawings
+# Log odds a standard deviation of strangers' cosines, and a unit of log(1 + score): of photos,
+# chosen on whales and cows (docs/tried.md), and of drawings; and of a stranger of whom neither says
+# anything.
+_USUAL, _USUAL_OF_DRAWINGS = (0.5, 4.0), (2.0, 3.0)
+_USUAL_OFFSET = -5.0
 # log(1 + score) of a drawing that is found again whole: beside cosines of the usual weight it is
 # then worth a cosine or so (`drawings.WEIGHT`), at the weight that is usual of drawings.
 _WHOLE_DRAWING = 4.0
@@ -93,7 +94,7 @@ class Fusion:
     def fit(cls, cosines: Any, locals_: Any, same: Any) -> Fusion:
         """Learn from queries, each with some individuals of whom one may be on it.
 
-        `labelled_pairs` and `best_of_each` give them.
+        `learn_fusion` makes them of labelled photos.
 
         Args:
             cosines: (n,) of a query with the most similar photo of an individual.
@@ -150,8 +151,7 @@ class Fusion:
         near, _ = _checked(strangers, 0.0)
         if not len(near):
             raise ValueError("there are no strangers to judge a cosine by")
-        usual = (_USUAL_COSINE, _USUAL_LOCAL)
-        each, local = (_COSINE_OF_DRAWINGS, _LOCAL_OF_DRAWINGS) if drawings else usual
+        each, local = _USUAL_OF_DRAWINGS if drawings else _USUAL
         cosine = each / max(float(near.std()), 0.01)
         return cls(cosine, local, _USUAL_OFFSET - cosine * float(near.mean()))
 
@@ -279,11 +279,10 @@ def rerank(
     nearest, best = np.full(len(names), -np.inf), np.zeros(len(names))
     np.maximum.at(nearest, who, near)
     np.maximum.at(best, who, found)
-    # Of equals the nearer by fingerprint comes first, then the first.
+    # Of equals the nearer by fingerprint comes first, then the first: `lexsort` keeps their order.
     rank = np.empty(len(names), np.int64)
-    # `lexsort` leaves those in their order who have all the same.
     rank[np.lexsort((-nearest, -fusion.odds(nearest, best)))] = np.arange(len(names))
-    order = np.lexsort((np.arange(len(near)), -near, -fusion.odds(near, found), rank[who]))
+    order = np.lexsort((-near, -fusion.odds(near, found), rank[who]))
     probability = fusion.score(nearest, best)[who]
     return Looked(order, probability, scores, tuple(unreadable))
 

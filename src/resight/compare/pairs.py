@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from resight.compare.fuse import SHORTLIST, Floats, Ints
+from resight.compare.fuse import SHORTLIST, Details, Floats, Fusion, Ints, match_scores
 from resight.compare.matching import numbered
 
 
@@ -44,13 +44,8 @@ def labelled_pairs(
     count = len(vectors)
     _, who = numbered(individuals)
     met: list[Any] = [None] * count if encounters is None else list(encounters)
-    codes: dict[Any, int] = {}
-    together = np.array(
-        [
-            codes.setdefault(("photo", i) if met[i] is None else (int(who[i]), met[i]), len(codes))
-            for i in range(count)
-        ],
-        np.int64,
+    _, together = numbered(
+        ("photo", i) if met[i] is None else (int(who[i]), met[i]) for i in range(count)
     )
     may = np.arange(count) if ask is None else np.flatnonzero(ask)
     drawn = np.sort(np.random.default_rng(seed).permutation(may)[:queries])
@@ -63,6 +58,33 @@ def labelled_pairs(
         second.append(nearest)
     one, other = np.concatenate(first), np.concatenate(second)
     return one, other, who[one] == who[other]
+
+
+def learn_fusion(
+    vectors: npt.NDArray[np.float32],
+    individuals: npt.NDArray[Any],
+    pairs: tuple[Ints, Ints, npt.NDArray[np.bool_]],
+    details_of: Callable[[int], Details],
+) -> Fusion:
+    """Compare the two photos of each pair closely, and learn what a match is worth.
+
+    Args:
+        vectors, individuals: as for `labelled_pairs`.
+        pairs: what that gave.
+        details_of: as for `rerank`, of all photos.
+
+    Raises:
+        ResightError: as `Fusion.fit`.
+        UnreadablePhoto: a photo of a pair cannot be looked at.
+    """
+    first, second, same = pairs
+    scores = np.zeros(len(first))
+    for query in np.unique(first).tolist():
+        rows = np.flatnonzero(first == query)
+        others = [details_of(place) for place in second[rows].tolist()]
+        scores[rows] = match_scores(details_of(query), others)
+    cosines = (vectors[first] * vectors[second]).sum(axis=1)
+    return Fusion.fit(*best_of_each(first, individuals[second], cosines, scores, same))
 
 
 def best_of_each(
