@@ -1,9 +1,9 @@
 """Learned keypoints: ALIKED finds and describes them, LightGlue matches them, through kornia.
 
-They follow an animal through turns of the head and changes of light that RootSIFT loses, at some
-seconds a pair on a processor. Their weights are not ours to ship: whoever has them puts the two
-files into a folder. Both networks' code and weights are under licences of their own (ALIKED BSD-3,
-LightGlue Apache-2.0).
+On right whales they found hardly more than RootSIFT (docs/looking-closely.md), at a tenth of a
+second a pair and more on a processor, so they compare two photos, and no shortlist. Their weights
+are not ours to ship: whoever has them puts the two files into a folder. Both networks' code and
+weights are under licences of their own (ALIKED BSD-3, LightGlue Apache-2.0).
 
 This is the one file outside `learn` that asks for torch, and only when something is called.
 """
