@@ -10,6 +10,7 @@ from catalogues import unit_vectors
 from command_line import resight
 from resight.catalogue import Catalogue
 from resight.catalogue.closely import best_looks, nearest_rows
+from resight.catalogue.decision import Parameters
 from resight.catalogue.evidence import FEW
 from resight.catalogue.questions import ask_itself
 from resight.photos.photo import Photo
@@ -57,6 +58,18 @@ def test_keypoints_find_whom_the_fingerprint_does_not(book: Catalogue, tmp_path:
     )
     assert "resight calibrate --closely" in close.basis.words()
     assert len([*(tmp_path / "cows.db.keypoints").rglob("*.npz")]) == 13
+
+
+def test_guesses_looking_closely_and_not_are_kept_apart(book: Catalogue, tmp_path: Path) -> None:
+    new = _save(tmp_path, "new", texture(77))
+    asked = _save(tmp_path, "asked", noisy(turned(texture(3), -4), seed=9))
+    _answering(book, unit_vectors(2, seed=5))  # like nobody
+    plain = book.identify([new, asked])
+    stranger, known = book.identify([new, asked], closely=True)
+    assert known.p_new < 0.1
+    assert stranger.p_new > 0.2, "a few keypoints match by chance, which says little"
+    assert book.identify([new, asked])[0].p_new == plain[0].p_new
+    assert book._guessed[1] == Parameters()
 
 
 def test_several_photos_are_looked_at_together(book: Catalogue, tmp_path: Path) -> None:

@@ -105,6 +105,7 @@ def calibrate(
     since: np.datetime64 | None = None,
     seen: npt.NDArray[np.bool_] | None = None,
     look: Look | None = None,
+    usual: Parameters | None = None,
     seed: int = 0,
 ) -> Calibration:
     """Fit the decision on labelled photos and measure it across folds.
@@ -120,6 +121,7 @@ def calibrate(
             trained on.
         seen: bool (n,), which photos the model was trained on, where that is known.
         look: looks at candidates closely, by positions in `vectors`; then so must whoever asks.
+        usual: the prior's middle; `Parameters()` where None.
         seed: of the draws.
     """
     together = encounters_of(vectors, individuals, encounters, days)
@@ -127,7 +129,7 @@ def calibrate(
     if share is not None:
         expected = (share * sum(expected), (1 - share) * sum(expected))
     begin = replace(
-        Parameters(),
+        usual or Parameters(),
         share=max(expected[0] / sum(expected), LEAST_NEW if share is None else 0.0),
     )
     trained_on = 0 if seen is None else int(np.count_nonzero(seen))

@@ -98,6 +98,7 @@ def calibrate_catalogue(
         since=None if since is None else np.datetime64(since.replace(tzinfo=None), "D"),
         seen=trained,
         look=None if closely is None else closely.among(gallery.photo_ids[rows], progress),
+        usual=None if closely is None else closely.usual,
     )
     kept = Kept(made, datetime.now(UTC), gallery.history.revision)
     with store.altering() as connection:
@@ -138,9 +139,9 @@ def newest(store: Store, model_id: str, closely: bool | None = None) -> Kept | N
     return first
 
 
-def guessed(gallery: Gallery) -> Kept:
-    """The prior: how catalogues are on average, at this one's usual similarity of strangers."""
-    return Kept(Calibration(replace(Parameters(), **_usual(gallery))), None)
+def guessed(gallery: Gallery, usual: Parameters) -> Kept:
+    """What is `usual` of catalogues, at this one's usual similarity of strangers."""
+    return Kept(Calibration(replace(usual, **_usual(gallery))), None)
 
 
 def _usual(gallery: Gallery) -> dict[str, float]:

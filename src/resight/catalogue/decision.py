@@ -75,6 +75,10 @@ class Parameters:
         return cls(**{name: float(v) for name, v in values.items() if name in known})
 
 
+# Where candidates are looked at by keypoints. Chosen on whales' and cows' photos
+# (docs/tried.md): even of strangers some keypoints match, so more must match to be known.
+WITH_KEYPOINTS = Parameters(closely=6.0, offset=6.0)
+
 # Bounds keep an answer from falling when the similarity rises. The spread is that of the prior
 # around the parameters begun with.
 _FITTED = ("gain", "growth", "support", "others", "offset", "photos", "together", "closely")

@@ -14,6 +14,7 @@ from resight.catalogue.asking import kept_queries, known_queries
 from resight.catalogue.calibrated import Kept, calibrate_catalogue, guessed, newest
 from resight.catalogue.checks import checked_name, checked_vectors, listed, none_readable
 from resight.catalogue.closely import Closely
+from resight.catalogue.decision import Parameters
 from resight.catalogue.identify import (
     Answer,
     Answers,
@@ -43,7 +44,7 @@ class Enquiries:
     """What people ask a catalogue; see `Catalogue`."""
 
     _store: Store
-    _guessed: tuple[Gallery, Kept] | None
+    _guessed: tuple[Gallery, Parameters, Kept] | None
     model_id: str
     card: Card
 
@@ -291,11 +292,14 @@ class Enquiries:
             gallery = whole.only(photos_passing(self._store, filters))
         model_id = whole.history.model  # `self.model_id` may be another by now
         decide = newest(self._store, model_id, closely)
+        looks = bool(closely) or (decide is not None and decide.calibration.closely)
+        by = Closely(self._store, self.card) if looks else None
         if decide is None:
+            usual = Parameters() if by is None else by.usual
             known = self._guessed
-            if known is None or known[0] is not whole:
-                self._guessed = known = (whole, guessed(whole))
-            decide = known[1]
+            if known is None or known[0] is not whole or known[1] != usual:
+                self._guessed = known = (whole, usual, guessed(whole, usual))
+            decide = known[2]
         return Asking(
             self._store,
             gallery,
@@ -306,7 +310,7 @@ class Enquiries:
             leave_out_itself,
             share_new,
             filters.words() if filters else "",
-            Closely(self._store, self.card) if closely or decide.calibration.closely else None,
+            by,
         )
 
     def _by_one_model(
