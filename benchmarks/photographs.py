@@ -7,8 +7,9 @@
 
 Right whales: the published split, R@1 of the `test` photos among the `train` photos. Holstein:
 catalogued to 2025-04-03 and asked from 2025-04-14 on: R@1 of the cows that are in the catalogue,
-and how well they are told from new ones by their nearest photo (AUROC, TPR at 5 % FPR). Open:
-photos of ten further cows, among a gallery of theirs and all the other photos.
+and how well they are told from new ones (AUROC, TPR at 5 % FPR). Open: photos of ten further cows,
+among a gallery of theirs and all the other photos. Ranked are the gallery's photos, or its
+individuals, each by all of its photos (`resight.likeness`).
 
 What a match of keypoints is worth beside a likeness is learned on those photos of the catalogue
 that the model was not trained on (`benchmarks/looking_closely.py`), as training holds some back.
@@ -27,6 +28,7 @@ from resight.compare import CLOSE, Fusion, KeypointCache, rerank
 from resight.evaluate.metrics import mean_figures
 from resight.evaluate.open_set import open_set_figures
 from resight.fingerprint import load_model
+from resight.likeness import likeness
 
 Positions = NDArray[np.int64]
 Scores = NDArray[np.float64]
@@ -42,6 +44,12 @@ class Asked:
         cosines = self.vectors[self.queries] @ self.vectors[gallery].T
         best = cosines.argmax(1)
         return self.data.labels[gallery[best]], cosines[np.arange(len(best)), best]
+
+    def together(self, gallery: Positions) -> tuple[NDArray[np.str_], Scores]:
+        names, whose = np.unique(self.data.labels[gallery], return_inverse=True)
+        cosines = self.vectors[self.queries] @ self.vectors[gallery].T
+        alike = likeness(cosines, whose, len(names))
+        return names[alike.argmax(1)], alike.max(1)
 
     def closely(
         self, gallery: Positions, cache: KeypointCache, fusion: Fusion, shortlist: int
@@ -85,7 +93,10 @@ def main() -> None:
     cache = KeypointCache(
         options.cache, most=CLOSE.most, upright=CLOSE.upright, in_memory=len(data.paths)
     )
-    ways = {"fingerprint": lambda ask, gallery: ask.plainly(gallery)}
+    ways = {
+        "fingerprint, the nearest photo": Asked.plainly,
+        "fingerprint, all photos of an individual": Asked.together,
+    }
     if options.shortlist:
         fusion = known_worth(data, catalogue, vectors[catalogue], unseen[catalogue], cache)
         ways[f"and keypoints of the first {options.shortlist}"] = lambda ask, gallery: ask.closely(

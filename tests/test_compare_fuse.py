@@ -15,10 +15,12 @@ from resight.compare import (
     best_of_each,
     find_keypoints,
     labelled_pairs,
+    learn_fusion,
     match_scores,
     rerank,
 )
 from resight.errors import ResightError, UnreadablePhoto
+from resight.likeness import likeness
 from textures import noisy, texture, turned
 
 HAND = Fusion(cosine=4.0, local=2.0, offset=-3.0)
@@ -165,7 +167,8 @@ def test_the_likeness_of_one_photo_and_the_match_of_another_count_together() -> 
     scores = np.nan_to_num(looked.scores)
     assert looked.order[0] == 2, "of hers the likelier by itself comes first"
     assert looked.order.tolist() == [2, 1, 0, 3], "and her other one before anybody else's"
-    ada = HAND.score([0.8], [scores[2]])[0]
+    alike = np.log((np.exp(20 * 0.8) + np.exp(20 * 0.1)) / 2) / 20  # of both of her photos
+    ada = HAND.score([alike], [scores[2]])[0]
     bea, cid = (HAND.score([cosines[i]], [scores[i]])[0] for i in (0, 3))
     np.testing.assert_allclose(looked.probability, [bea, ada, ada, cid], rtol=1e-12)
     # Were the photo that matches somebody else's, it would say less of either.
@@ -205,18 +208,23 @@ def test_nobody_gains_by_lying_outside_the_shortlist(cosines, shortlist, seed, p
     assert sorted(looked.order) == list(range(len(cosines)))
     seen = ~np.isnan(looked.scores)
     assert seen.sum() == min(shortlist, len(cosines))
-    # Each individual's photos stand together, those of somebody who was looked at first.
+    # Each individual's photos stand together.
     order = list(dict.fromkeys(who[looked.order].tolist()))
     assert who[looked.order].tolist() == [one for one in order for _ in range((who == one).sum())]
-    anything = [bool(seen[who == one].any()) for one in order]
-    assert anything == sorted(anything, reverse=True)
-    nearest = [max(np.array(cosines)[who == one]) for one in order]
-    away = [near for near, any_seen in zip(nearest, anything, strict=True) if not any_seen]
-    assert away == sorted(away, reverse=True)
-    # And what is said of an individual is one thing, no less than its nearest photo alone says.
-    for one, near in zip(order, nearest, strict=True):
-        (told,) = {*looked.probability[who == one].tolist()}
-        assert told >= HAND.score([near])[0] - 1e-12
+    whose = np.unique(who, return_inverse=True)[1]
+    of_each = likeness(np.array(cosines), whose, len(order))
+    alike = [float(of_each[whose[who == one][0]]) for one in order]
+    told = []
+    for one in order:  # what is said of an individual is one thing
+        told += {*looked.probability[who == one].tolist()}
+    assert len(told) == len(order)
+    for one, near, said in zip(order, alike, told, strict=True):
+        bare = HAND.score([near])[0]
+        if seen[who == one].any():
+            assert said >= bare - 1e-12
+        else:
+            assert said == pytest.approx(bare, rel=1e-12)
+    np.testing.assert_allclose(told, sorted(told, reverse=True), rtol=1e-12)
 
 
 def test_blank_photos_one_keypoint_and_missing_files_say_nothing(tmp_path: Path) -> None:
@@ -260,6 +268,28 @@ def test_pairs_are_the_nearest_and_never_of_one_encounter() -> None:
         assert second[first == query].tolist() == best.tolist()
     again = labelled_pairs(vectors, who, met, shortlist=5, queries=30)
     np.testing.assert_array_equal(again[1], second)
+
+
+def test_what_is_learned_from_is_the_likeness_to_photos_of_other_encounters(monkeypatch) -> None:
+    rng = np.random.default_rng(5)
+    vectors = rng.standard_normal((12, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    who, met = np.array([*"aaaabbbbcccc"]), [*"xxyyxxyyxxyy"]
+    photos = [_random(rng, 9) for _ in who]
+    taught = []
+    monkeypatch.setattr(Fusion, "fit", classmethod(lambda _, *given: taught.extend(given)))
+    pairs = labelled_pairs(vectors, who, met, queries=1)
+    learn_fusion(vectors, who, pairs, photos.__getitem__, met)
+    query = int(pairs[0][0])
+    wanted = {}
+    for one in "abc":
+        mine = one == who[query]
+        others = [i for i in range(12) if who[i] == one and not (mine and met[i] == met[query])]
+        cosines = vectors[others].astype(np.float64) @ vectors[query]
+        wanted[one] = np.log(np.exp(20 * cosines).mean()) / 20
+    order = [*dict.fromkeys(who[pairs[1]].tolist())]
+    np.testing.assert_allclose(taught[0], [wanted[one] for one in order], rtol=1e-5)
+    assert taught[2].tolist() == [one == who[query] for one in order]
 
 
 def test_only_those_ask_that_may_and_without_encounters_each_photo_is_its_own() -> None:

@@ -1,4 +1,4 @@
-"""A second look at a shortlist: the fingerprint's cosine and the keypoints' match as one score.
+"""A second look at a shortlist: the fingerprint's likeness and the keypoints' match as one score.
 
 A fingerprint finds the few photos out of thousands that may show the same individual, in a
 millisecond; keypoints tell those few apart, in a millisecond each. What each of the two is worth is
@@ -6,10 +6,10 @@ learned from labelled photos: the probability that a query shows an individual i
 
     1 / (1 + exp(-(cosine c + local log(1 + s) + offset)))
 
-with c the cosine of its fingerprint with that of the individual's most similar photo and s the
-score of the best match (`Match.score`) with any of the individual's photos, neither weight below 0.
-The two photos need not be one: another angle or light may match where the most similar one does
-not, and asking both of one photo lost seven right whales of a hundred.
+with c the likeness of its fingerprint to those of all photos of the individual
+(`resight.likeness`, in units of a cosine) and s the score of the best match (`Match.score`) with
+any of them, neither weight below 0. Another angle or light may match where the most similar photo
+does not: asking both of one photo lost seven right whales of a hundred.
 
 Fusing by calibrated scores is WildFusion's idea (Cermak, Picek, Adam, Neumann and Matas,
 "WildFusion: individual animal identification with calibrated similarity fusion", ECCV workshops
@@ -31,6 +31,7 @@ from resight.compare.drawings import DrawingCache, found_again
 from resight.compare.keypoints import MOST, KeypointCache, Keypoints
 from resight.compare.matching import match, numbered
 from resight.errors import ResightError, UnreadablePhoto
+from resight.likeness import likeness
 
 if TYPE_CHECKING:
     from resight.fingerprint.model import Card
@@ -77,9 +78,9 @@ class Fusion:
     """What a cosine and a match are worth together; see the head of this file.
 
     Attributes:
-        cosine: log odds that the fingerprint's cosine brings, a unit; 0 or more.
+        cosine: log odds that the likeness brings, a unit of a cosine; 0 or more.
         local: log odds that the match brings, a unit of log(1 + score); 0 or more.
-        offset: log odds of an individual with cosine 0 and no match.
+        offset: log odds of an individual with likeness 0 and no match.
         pairs, same: from how many times a query and an individual it was learned, and how many
             times the query shows the individual.
     """
@@ -97,7 +98,7 @@ class Fusion:
         `learn_fusion` makes them of labelled photos.
 
         Args:
-            cosines: (n,) of a query with the most similar photo of an individual.
+            cosines: (n,) likeness of a query to an individual.
             locals_: (n,) scores of its best match with a photo of that one, 0 or more.
             same: bool (n,), whether the query shows that one.
 
@@ -142,7 +143,8 @@ class Fusion:
         The order that it makes is to be trusted more than its probabilities.
 
         Args:
-            strangers: (n,) cosines of photos with the most similar ones of other individuals.
+            strangers: (n,) cosines of photos with the most similar ones of other individuals; how
+                they spread tells what a unit of likeness is worth.
             drawings: strokes are compared, not keypoints.
 
         Raises:
@@ -159,11 +161,11 @@ class Fusion:
         """Log odds that a query shows each of some individuals: float64 (n,).
 
         Rises with both scores. Who was not looked at closely counts as somebody of whom nothing
-        matches the query: so nobody gains by lying outside a shortlist, which holds those of the
-        highest cosine, and the order of the others stays that of their cosines.
+        matches the query: so nobody gains by lying outside a shortlist, and the order of the others
+        stays that of their likeness.
 
         Args:
-            cosines: (n,) highest of each.
+            cosines: (n,) likeness to each.
             locals_: (n,) scores of the best matches, or one number for all.
 
         Raises:
@@ -250,8 +252,8 @@ def rerank(
     Args:
         query: keypoints of the query, or a drawing.
         cosines: (n,) of its fingerprint with those of the gallery's photos.
-        individuals: (n,) who is on each of these, anything hashable; they compete, by the best that
-            each has.
+        individuals: (n,) who is on each of these, anything hashable; they compete, each by the
+            likeness to all of its photos and by its best match.
         details_of: gives the same of a photo by its position, such as
             `lambda i: cache.of(paths[i])`; asked for the shortlist alone.
         fusion: what cosine and match are worth.
@@ -276,14 +278,13 @@ def rerank(
             unreadable.append(error)
     scores[list(details)] = match_scores(query, list(details.values()), close)
     found = np.nan_to_num(scores)
-    nearest, best = np.full(len(names), -np.inf), np.zeros(len(names))
-    np.maximum.at(nearest, who, near)
+    alike, best = likeness(near, who, len(names)), np.zeros(len(names))
     np.maximum.at(best, who, found)
     # Of equals the nearer by fingerprint comes first, then the first: `lexsort` keeps their order.
     rank = np.empty(len(names), np.int64)
-    rank[np.lexsort((-nearest, -fusion.odds(nearest, best)))] = np.arange(len(names))
+    rank[np.lexsort((-alike, -fusion.odds(alike, best)))] = np.arange(len(names))
     order = np.lexsort((-near, -fusion.odds(near, found), rank[who]))
-    probability = fusion.score(nearest, best)[who]
+    probability = fusion.score(alike, best)[who]
     return Looked(order, probability, scores, tuple(unreadable))
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from resight.compare.fuse import SHORTLIST, Details, Floats, Fusion, Ints, match_scores
 from resight.compare.matching import numbered
+from resight.likeness import likeness
 
 
 def labelled_pairs(
@@ -43,10 +44,7 @@ def labelled_pairs(
     """
     count = len(vectors)
     _, who = numbered(individuals)
-    met: list[Any] = [None] * count if encounters is None else list(encounters)
-    _, together = numbered(
-        ("photo", i) if met[i] is None else (int(who[i]), met[i]) for i in range(count)
-    )
+    together = _together(who, encounters)
     may = np.arange(count) if ask is None else np.flatnonzero(ask)
     drawn = np.sort(np.random.default_rng(seed).permutation(may)[:queries])
     first, second = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
@@ -65,6 +63,7 @@ def learn_fusion(
     individuals: npt.NDArray[Any],
     pairs: tuple[Ints, Ints, npt.NDArray[np.bool_]],
     details_of: Callable[[int], Details],
+    encounters: Sequence[Any] | npt.NDArray[Any] | None = None,
 ) -> Fusion:
     """Compare the two photos of each pair closely, and learn what a match is worth.
 
@@ -72,19 +71,32 @@ def learn_fusion(
         vectors, individuals: as for `labelled_pairs`.
         pairs: what that gave.
         details_of: as for `rerank`, of all photos.
+        encounters: as for `labelled_pairs`.
 
     Raises:
         ResightError: as `Fusion.fit`.
         UnreadablePhoto: a photo of a pair cannot be looked at.
     """
     first, second, same = pairs
-    scores = np.zeros(len(first))
+    names, who = numbered(individuals)
+    together = _together(who, encounters)
+    alike, scores = np.zeros((2, len(first)))
     for query in np.unique(first).tolist():
         rows = np.flatnonzero(first == query)
         others = [details_of(place) for place in second[rows].tolist()]
         scores[rows] = match_scores(details_of(query), others)
-    cosines = (vectors[first] * vectors[second]).sum(axis=1)
-    return Fusion.fit(*best_of_each(first, individuals[second], cosines, scores, same))
+        cosines = (vectors @ vectors[query]).astype(np.float64)
+        cosines[together == together[query]] = -np.inf
+        alike[rows] = likeness(cosines, who, len(names))[who[second[rows]]]
+    return Fusion.fit(*best_of_each(first, who[second], alike, scores, same))
+
+
+def _together(who: Ints, encounters: Sequence[Any] | npt.NDArray[Any] | None) -> Ints:
+    """int64 (n,), equal for photos of one encounter of an individual; without one, its own."""
+    met: list[Any] = [None] * len(who) if encounters is None else list(encounters)
+    return numbered(
+        ("photo", i) if met[i] is None else (int(who[i]), met[i]) for i in range(len(who))
+    )[1]
 
 
 def best_of_each(

@@ -19,6 +19,7 @@ from resight.evaluate.ranking import (
     similarity_blocks,
     unit_vectors,
 )
+from resight.likeness import likeness
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,3 +135,32 @@ def nearest(photos: Marked, queries: Ints, gallery: Ints, *, apart: bool) -> Nea
                 out[part] = masked[rows, best]
                 out_at[part] = np.where(np.isfinite(out[part]), gallery[best], -1)
     return Nearest(own, own_at, other, other_at)
+
+
+def named_together(
+    photos: Marked, queries: Ints, gallery: Ints, *, apart: bool
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Who is named right where individuals are ranked, each by all of its photos.
+
+    Args:
+        photos, queries, gallery, apart: as for `nearest`.
+
+    Returns:
+        bool (q,), whose own individual has the greatest `likeness` (as great as another's is not
+        right), and bool (q,), whose individual is in the gallery.
+    """
+    right, known = np.zeros((2, len(queries)), bool)
+    gallery = gallery[np.argsort(photos.who[gallery], kind="stable")]
+    there, whose = np.unique(photos.who[gallery], return_inverse=True)
+    if not len(queries) or not len(gallery):
+        return right, known
+    skip = photos.group if apart else np.arange(len(photos.who))
+    for part, cells in similarity_blocks(photos.vectors[queries], photos.vectors[gallery]):
+        asked = queries[part]
+        cells = np.where(skip[asked, None] == skip[gallery], np.float32(-np.inf), cells)
+        alike = likeness(cells, whose, len(there))
+        mine = photos.who[asked, None] == there
+        own = np.where(mine, alike, -np.inf).max(axis=1)
+        known[part] = np.isfinite(own)
+        right[part] = own > np.where(mine, -np.inf, alike).max(axis=1)
+    return right, known

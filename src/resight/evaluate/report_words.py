@@ -10,6 +10,8 @@ from resight.evaluate.metrics import Figure
 from resight.evaluate.second_look import SecondLook
 from resight.words import counted
 
+TOGETHER = 0.01  # of all photos: less than that is not worth a sentence
+
 SPLITS = {
     "given": "as the photos' table says (its column split)",
     "encounter": "by encounter: no encounter is on both sides",
@@ -117,6 +119,7 @@ def _known(found: Evaluation) -> list[Sentence]:
     )
     if within > 1:
         words += f" For {of_100(closed.cmc[within].value)} one of the {within} most similar does."
+    words += _ranked_together(closed.rank_1, found.together)
     said = [Sentence(words)]
     gap = found.balanced.value - closed.rank_1.value
     if abs(gap) >= 0.05:
@@ -210,14 +213,22 @@ def _unseen(found: Evaluation) -> list[Sentence]:
     if found.unseen is None:
         return []
     who = "animals that it was not trained on" if found.unseen_told else "newcomers"
+    together = _ranked_together(found.unseen.rank_1, found.unseen_together)
     return [
         Sentence(
             f"Of 100 photos of {who} it names {of_100(found.unseen.rank_1)} right once other "
             "encounters of theirs are enrolled ("
             f"{counted(found.unseen.queries, 'photo')} of "
-            f"{counted(found.unseen.individuals, 'individual')})."
+            f"{counted(found.unseen.individuals, 'individual')}).{together}"
         )
     ]
+
+
+def _ranked_together(of_photos: Figure, together: Figure | None) -> str:
+    """What ranking individuals by all their photos does, where it does something."""
+    if together is None or abs(together.value - of_photos.value) < TOGETHER:
+        return ""
+    return f" Where all photos of each individual count together, it names {of_100(together)}."
 
 
 def _split(found: Evaluation) -> list[Sentence]:
