@@ -1,5 +1,6 @@
 """Looking closely in the catalogue: keypoints change the answer, the calibration knows of it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ from catalogues import unit_vectors
 from command_line import resight
 from resight.catalogue import Catalogue
 from resight.catalogue.closely import best_looks, nearest_rows
-from resight.catalogue.decision import Parameters
+from resight.catalogue.decision import Parameters, usual_parameters
 from resight.catalogue.evidence import FEW
 from resight.catalogue.questions import ask_itself
+from resight.fingerprint import load_model
 from resight.photos.photo import Photo
 from textures import noisy, texture, turned
 
@@ -69,7 +71,45 @@ def test_guesses_looking_closely_and_not_are_kept_apart(book: Catalogue, tmp_pat
     assert known.p_new < 0.1
     assert stranger.p_new > 0.2, "a few keypoints match by chance, which says little"
     assert book.identify([new, asked])[0].p_new == plain[0].p_new
-    assert book._guessed[1] == Parameters()
+    assert book._guessed[1] == usual_parameters(book.card, closely=False)
+
+
+def test_somebody_of_few_photos_is_not_taken_for_one_of_many(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    """Luna has a hundred photos, of which one lies by chance a little nearer than Nova's only."""
+    rng = np.random.default_rng(2)
+    asked = np.eye(32, dtype=np.float32)[0]
+
+    def at(cosine: float) -> np.ndarray:
+        away = rng.standard_normal(32) * (np.arange(32) > 0)
+        away /= np.linalg.norm(away)
+        return (cosine * asked + np.sqrt(1 - cosine**2) * away).astype(np.float32)
+
+    cosines = [0.52, *rng.normal(0.1, 0.1, 99), 0.5]
+    names = ["Luna"] * 100 + ["Nova"] + [f"other {i}" for i in range(20)]
+    vectors = np.stack([at(c) for c in [*cosines, *rng.normal(0.1, 0.1, 20)]])
+    photos = [
+        Photo(_save(tmp_path, str(i), np.full((8, 8), i, np.uint8)), name)
+        for i, name in enumerate(names)
+    ]
+    with Catalogue.open(tmp_path / "few.db", model=tiny_model, create=True) as book:
+        book.enrol_many(photos, vectors=vectors)
+        _answering(book, asked[None])
+        blank = _save(tmp_path, "asked", np.full((8, 8), 200, np.uint8))  # no keypoints
+        assert book.identify([blank])[0].candidates[0].individual == "Luna"
+        assert book.identify([blank], closely=True)[0].individual == "Nova"
+
+
+def test_what_is_usual_follows_the_kind_of_model(tiny_model: Path) -> None:
+    card = load_model(tiny_model).card
+    photos, close = (usual_parameters(card, closely=looked) for looked in (False, True))
+    assert not card.drawings
+    assert photos.photos == close.photos < Parameters().photos < 0
+    assert close.closely > photos.closely == Parameters().closely
+    drawn = replace(card, training={**card.training, "kind": "drawings"})
+    assert drawn.drawings
+    assert usual_parameters(drawn, closely=True) == Parameters()
 
 
 def test_several_photos_are_looked_at_together(book: Catalogue, tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ def calibrate_catalogue(
     gallery: Gallery,
     model_id: str,
     *,
+    usual: Parameters,
     share: float | None = None,
     since: datetime | None = None,
     closely: Closely | None = None,
@@ -68,6 +69,7 @@ def calibrate_catalogue(
         store: the open catalogue.
         gallery: all that is searched.
         model_id: whose fingerprints these are.
+        usual: the prior's middle.
         share: how often somebody new is expected; judged from the past where None.
         since: ask only with photos taken then or later.
         closely: looks at the candidates' photos by keypoints; then so does whoever asks.
@@ -98,7 +100,7 @@ def calibrate_catalogue(
         since=None if since is None else np.datetime64(since.replace(tzinfo=None), "D"),
         seen=trained,
         look=None if closely is None else closely.among(gallery.photo_ids[rows], progress),
-        usual=None if closely is None else closely.usual,
+        usual=usual,
     )
     kept = Kept(made, datetime.now(UTC), gallery.history.revision)
     with store.altering() as connection:

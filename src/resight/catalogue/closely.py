@@ -16,7 +16,6 @@ import numpy as np
 import sqlalchemy as sa
 
 from resight.catalogue import schema, vectors_file
-from resight.catalogue.decision import WITH_KEYPOINTS, Parameters
 from resight.catalogue.evidence import FEW, Floats
 from resight.catalogue.store import Store, chunks
 from resight.compare.fuse import Details, details_cache, match_scores
@@ -66,13 +65,11 @@ class Closely:
 
     Attributes:
         unreadable: why photos could not be looked at, by their number.
-        usual: the decision's parameters where nothing was learned: a guess, and a prior.
     """
 
     def __init__(self, store: Store, card: Card) -> None:
         self.store = store
         self.unreadable: dict[int, UnreadablePhoto] = {}
-        self.usual = Parameters() if card.drawings else WITH_KEYPOINTS
         self._cache = details_cache(card, _folder(store), in_memory=_IN_MEMORY)
         self._places: dict[int, tuple[Path, Box | None, str]] = {}
 

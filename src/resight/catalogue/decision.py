@@ -33,6 +33,7 @@ import numpy as np
 
 from resight.catalogue.evidence import Evidence, Floats, Ints
 from resight.errors import ResightError
+from resight.fingerprint.model import Card
 
 NEW = -1  # the truth of a question whose individual is not in the gallery
 BEYOND = -2  # … whose individual is in it, but not among the candidates kept
@@ -75,9 +76,21 @@ class Parameters:
         return cls(**{name: float(v) for name, v in values.items() if name in known})
 
 
-# Where candidates are looked at by keypoints. Chosen on whales' and cows' photos
-# (docs/tried.md): even of strangers some keypoints match, so more must match to be known.
-WITH_KEYPOINTS = Parameters(closely=6.0, offset=6.0)
+def usual_parameters(card: Card, *, closely: bool) -> Parameters:
+    """What is usual of catalogues: their guess until they are calibrated, and then the prior.
+
+    Chosen on whales' and cows' photos (docs/tried.md); drawings have the numbers of before.
+    Keypoints match some of strangers', too, so more must match for somebody to be known.
+
+    Args:
+        card: of the model.
+        closely: whether candidates are looked at closely.
+    """
+    if card.drawings:
+        return Parameters()
+    of_photos = Parameters(photos=-0.5)
+    return replace(of_photos, closely=6.0, offset=6.0) if closely else of_photos
+
 
 # Bounds keep an answer from falling when the similarity rises. The spread is that of the prior
 # around the parameters begun with.

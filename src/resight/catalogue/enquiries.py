@@ -14,7 +14,7 @@ from resight.catalogue.asking import kept_queries, known_queries
 from resight.catalogue.calibrated import Kept, calibrate_catalogue, guessed, newest
 from resight.catalogue.checks import checked_name, checked_vectors, listed, none_readable
 from resight.catalogue.closely import Closely
-from resight.catalogue.decision import Parameters
+from resight.catalogue.decision import Parameters, usual_parameters
 from resight.catalogue.identify import (
     Answer,
     Answers,
@@ -221,6 +221,7 @@ class Enquiries:
             gallery.history.model,
             share=share_new,
             since=since,
+            usual=usual_parameters(self.card, closely=closely),
             closely=Closely(self._store, self.card) if closely else None,
             progress=progress,
         )
@@ -292,10 +293,8 @@ class Enquiries:
             gallery = whole.only(photos_passing(self._store, filters))
         model_id = whole.history.model  # `self.model_id` may be another by now
         decide = newest(self._store, model_id, closely)
-        looks = bool(closely) or (decide is not None and decide.calibration.closely)
-        by = Closely(self._store, self.card) if looks else None
         if decide is None:
-            usual = Parameters() if by is None else by.usual
+            usual = usual_parameters(self.card, closely=bool(closely))
             known = self._guessed
             if known is None or known[0] is not whole or known[1] != usual:
                 self._guessed = known = (whole, usual, guessed(whole, usual))
@@ -310,7 +309,7 @@ class Enquiries:
             leave_out_itself,
             share_new,
             filters.words() if filters else "",
-            by,
+            Closely(self._store, self.card) if closely or decide.calibration.closely else None,
         )
 
     def _by_one_model(
