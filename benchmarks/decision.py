@@ -29,7 +29,13 @@ from numpy.typing import NDArray
 
 from resight.catalogue.calibrate import Calibration, calibrate
 from resight.catalogue.conformal import candidate_sets, covered, unbounded
-from resight.catalogue.decision import BEYOND, NEW, probabilities, share_among
+from resight.catalogue.decision import (
+    BEYOND,
+    NEW,
+    probabilities,
+    share_among,
+    usual_parameters,
+)
 from resight.catalogue.evidence import Evidence, combined, evidence, nearest_few
 from resight.catalogue.identify import REMEMBERED
 from resight.evaluate.calibration import reliability
@@ -254,6 +260,7 @@ def main() -> None:
             photos.who[mine],
             np.full(mine.sum(), -1),
             photos.days[mine],
+            usual=usual_parameters(drawings=False, closely=False),
             since=np.datetime64(options.since) if options.since else None,
             seen=photos.seen[mine],
         )

@@ -106,7 +106,7 @@ def known_worth(
         return Fusion.guess(cells.max(1))
     met = data.encounters(catalogue)
     pairs = labelled_pairs(vectors, names, met, ask=unseen)
-    return learn_fusion(vectors, names, pairs, lambda i: cache.of(data.paths[catalogue[i]]), met)
+    return learn_fusion(pairs, names, lambda i: cache.of(data.paths[catalogue[i]]))
 
 
 def draw(path: Path) -> None:

@@ -21,7 +21,7 @@ from resight.catalogue.calibrate import (
     calibrate,
     expected_new,
 )
-from resight.catalogue.decision import NEW, Probabilities, probabilities
+from resight.catalogue.decision import NEW, Parameters, Probabilities, probabilities
 from resight.catalogue.questions import ask_itself, encounters_of
 from resight.errors import ResightError
 from resight.evaluate.calibration import reliability
@@ -29,6 +29,7 @@ from resight.photos import Photo
 
 
 def made_of(some: Herd, **options) -> Calibration:
+    options.setdefault("usual", Parameters())
     return calibrate(some.vectors, some.who, some.no_encounters, some.days, **options)
 
 
@@ -197,7 +198,7 @@ def test_without_dates_everything_else_is_asked():
     some = herd(9, individuals=40, shift=0.8)
     nat = np.full(len(some.days), np.datetime64("NaT"), "datetime64[D]")
     days = encounters_of(some.vectors, some.who, some.no_encounters, some.days)
-    made = calibrate(some.vectors, some.who, days, nat)
+    made = calibrate(some.vectors, some.who, days, nat, usual=Parameters())
     assert made.enough
     assert not made.forward
 
@@ -274,7 +275,7 @@ def test_somebody_new_is_never_ruled_out_by_the_past():
     vectors = rng.standard_normal((400, 8)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     days = np.datetime64("2024-01-01") + np.arange(400)
-    made = calibrate(vectors, who, np.arange(400), days)
+    made = calibrate(vectors, who, np.arange(400), days, usual=Parameters())
     assert made.expected[0] == 0.5
     assert made.parameters.share == LEAST_NEW > 0.02
 

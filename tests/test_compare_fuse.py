@@ -20,7 +20,7 @@ from resight.compare import (
     rerank,
 )
 from resight.errors import ResightError, UnreadablePhoto
-from resight.likeness import likeness
+from resight.likeness import SHARPNESS, likeness
 from textures import noisy, texture, turned
 
 HAND = Fusion(cosine=4.0, local=2.0, offset=-3.0)
@@ -167,7 +167,7 @@ def test_the_likeness_of_one_photo_and_the_match_of_another_count_together() -> 
     scores = np.nan_to_num(looked.scores)
     assert looked.order[0] == 2, "of hers the likelier by itself comes first"
     assert looked.order.tolist() == [2, 1, 0, 3], "and her other one before anybody else's"
-    alike = np.log((np.exp(20 * 0.8) + np.exp(20 * 0.1)) / 2) / 20  # of both of her photos
+    alike = np.log((np.exp(25 * 0.8) + np.exp(25 * 0.1)) / 2) / 25  # of both of her photos
     ada = HAND.score([alike], [scores[2]])[0]
     bea, cid = (HAND.score([cosines[i]], [scores[i]])[0] for i in (0, 3))
     np.testing.assert_allclose(looked.probability, [bea, ada, ada, cid], rtol=1e-12)
@@ -254,7 +254,7 @@ def test_pairs_are_the_nearest_and_never_of_one_encounter() -> None:
     base = rng.standard_normal((10, 16))[who] + 0.7 * rng.standard_normal((60, 16))
     vectors = (base / np.linalg.norm(base, axis=1, keepdims=True)).astype(np.float32)
     met = [f"day {i % 3}" for i in range(60)]  # named alike for everybody
-    first, second, same = labelled_pairs(vectors, who, met, shortlist=5, queries=30)
+    first, second, same, _ = labelled_pairs(vectors, who, met, shortlist=5, queries=30)
     assert len(np.unique(first)) == 30
     assert len(first) == 150
     np.testing.assert_array_equal(same, who[first] == who[second])
@@ -279,14 +279,14 @@ def test_what_is_learned_from_is_the_likeness_to_photos_of_other_encounters(monk
     taught = []
     monkeypatch.setattr(Fusion, "fit", classmethod(lambda _, *given: taught.extend(given)))
     pairs = labelled_pairs(vectors, who, met, queries=1)
-    learn_fusion(vectors, who, pairs, photos.__getitem__, met)
+    learn_fusion(pairs, who, photos.__getitem__)
     query = int(pairs[0][0])
     wanted = {}
     for one in "abc":
         mine = one == who[query]
         others = [i for i in range(12) if who[i] == one and not (mine and met[i] == met[query])]
         cosines = vectors[others].astype(np.float64) @ vectors[query]
-        wanted[one] = np.log(np.exp(20 * cosines).mean()) / 20
+        wanted[one] = np.log(np.exp(SHARPNESS * cosines).mean()) / SHARPNESS
     order = [*dict.fromkeys(who[pairs[1]].tolist())]
     np.testing.assert_allclose(taught[0], [wanted[one] for one in order], rtol=1e-5)
     assert taught[2].tolist() == [one == who[query] for one in order]
@@ -295,14 +295,14 @@ def test_what_is_learned_from_is_the_likeness_to_photos_of_other_encounters(monk
 def test_only_those_ask_that_may_and_without_encounters_each_photo_is_its_own() -> None:
     vectors = np.eye(4, dtype=np.float32)[[0, 0, 1, 1]]
     may = np.array([True, False, False, False])
-    first, second, same = labelled_pairs(vectors, ["a", "a", "b", "b"], ask=may, shortlist=2)
+    first, second, same, _ = labelled_pairs(vectors, ["a", "a", "b", "b"], ask=may, shortlist=2)
     assert first.tolist() == [0, 0]
     assert second.tolist() == [1, 2]
     assert same.tolist() == [True, False]
     none = labelled_pairs(vectors, ["a", "a", "b", "b"], ask=np.zeros(4, bool))
-    assert [len(part) for part in none] == [0, 0, 0]
+    assert [len(part) for part in none] == [0, 0, 0, 0]
     alone = labelled_pairs(vectors[:1], ["a"])
-    assert [len(part) for part in alone] == [0, 0, 0]
+    assert [len(part) for part in alone] == [0, 0, 0, 0]
 
 
 def _random(rng: np.random.Generator, count: int) -> Keypoints:

@@ -91,6 +91,21 @@ def test_the_page_stands_alone_and_is_whole(measured):
         assert heading in page
 
 
+def test_what_all_photos_of_an_individual_say_is_told_where_it_differs(measured):
+    found, photos = measured
+    row = "individuals ranked by all their photos"
+    assert row in report_page(found, photos, title="t")
+    figure, words = found.closed.rank_1, "By all photos of each individual at once"
+    for gain, told in ((0.2, True), (0.001, False), (-0.2, True)):
+        other = replace(found, by_individual=replace(figure, value=figure.value + gain))
+        said = [sentence.words for sentence in summary(other) if words in sentence.words]
+        ending = f"it names {of_100(other.by_individual)} right."
+        assert [ending in one for one in said] == [True] * told
+    assert f'{row}</td><td class="num">–' in report_page(
+        replace(found, by_individual=None), photos, title="t"
+    )
+
+
 def test_every_individual_and_confusion_is_in_it(measured):
     found, photos = measured
     page = report_page(found, photos, title="t")

@@ -59,6 +59,9 @@ def test_blocks_of_queries_and_kinds_of_numbers(kind) -> None:
     assert found.shape == (7, 6)
     each = np.stack([likeness(row, whose, 6) for row in cells])
     np.testing.assert_allclose(found, each, rtol=1e-5)
+    assert likeness(cells.astype(np.float16), whose, 6).dtype == np.float32
+    # Of one photo its cosine, to the bit: as alike is as alike.
+    np.testing.assert_array_equal(likeness(cells[:, :6], np.arange(6), 6), cells[:, :6])
     # The most alike and the least alike that there can be.
     ends = likeness(np.array([[1, -1]], kind), np.array([0, 1]), 2)
     np.testing.assert_allclose(ends, [[1, -1]], atol=1e-6)

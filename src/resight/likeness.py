@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-# Chosen on whales that a training held back, where 15 to 30 did as well (docs/tried.md).
-SHARPNESS = 20.0
+# Where the right individuals of photos that trainings held back were likeliest (docs/tried.md).
+SHARPNESS = 25.0
 
 
-def likeness(cosines: npt.NDArray[Any], whose: npt.NDArray[np.int64], individuals: int) -> Any:
+def likeness(
+    cosines: npt.NDArray[np.floating[Any]], whose: npt.NDArray[np.int64], individuals: int
+) -> npt.NDArray[Any]:
     """The likeness of queries to individuals, in units of a cosine.
 
     Of an individual with n photos, at cosines c_j from the query, it is
@@ -30,19 +32,29 @@ def likeness(cosines: npt.NDArray[Any], whose: npt.NDArray[np.int64], individual
         individuals: how many there are.
 
     Returns:
-        the same kind of float (..., individuals); -inf for those of whom no photo counts.
+        float (..., individuals), float32 of float32; -inf for those of whom no photo counts.
     """
-    values = np.full((*cosines.shape[:-1], individuals), -np.inf, cosines.dtype)
+    kind = np.result_type(cosines, np.float32)
+    values = np.full((*cosines.shape[:-1], individuals), -np.inf, kind)
     if not len(whose):
         return values
     if (np.diff(whose) < 0).any():
         order = np.argsort(whose, kind="stable")
         cosines, whose = cosines[..., order], whose[order]
-    there, starts = np.unique(whose, return_index=True)
-    # Less 1, the greatest cosine: nothing overflows, and e^-40 is far from vanishing in float32.
-    total = np.add.reduceat(np.exp(SHARPNESS * (cosines - 1)), starts, axis=-1)
-    count = np.add.reduceat(np.isfinite(cosines), starts, axis=-1, dtype=np.int64)
+    there, starts, count = np.unique(whose, return_index=True, return_counts=True)
+    # Less 1, the greatest cosine: nothing overflows, and e^-50 is far from vanishing in float32.
+    cells = cosines.astype(kind)
+    cells -= 1
+    cells *= SHARPNESS
+    total = np.add.reduceat(np.exp(cells, out=cells), starts, axis=-1)
+    counts = np.broadcast_to(count, total.shape)
+    gone = np.nonzero(cosines == -np.inf)
+    if len(gone[0]):
+        counts = counts.copy()
+        np.subtract.at(counts, (*gone[:-1], np.repeat(np.arange(len(there)), count)[gone[-1]]), 1)
     with np.errstate(divide="ignore"):
-        found = np.log(total / np.maximum(count, 1)) / SHARPNESS + 1
+        found = np.log(total / np.maximum(counts, 1)) / SHARPNESS + 1
+    single = np.flatnonzero(count == 1)
+    found[..., single] = cosines[..., starts[single]]  # without rounding, so that ties are ties
     values[..., there] = found
     return values

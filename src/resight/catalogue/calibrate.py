@@ -101,11 +101,11 @@ def calibrate(
     encounters: npt.NDArray[Any],
     days: Days,
     *,
+    usual: Parameters,
     share: float | None = None,
     since: np.datetime64 | None = None,
     seen: npt.NDArray[np.bool_] | None = None,
     look: Look | None = None,
-    usual: Parameters | None = None,
     seed: int = 0,
 ) -> Calibration:
     """Fit the decision on labelled photos and measure it across folds.
@@ -116,12 +116,12 @@ def calibrate(
         encounters: (n,) number of each photo's encounter, -1 where there is none: then its day
             stands for one, else its near-copies.
         days: datetime64[D] (n,), NaT where unknown.
+        usual: the prior's middle, such as `usual_parameters` gives.
         share: how often somebody new is expected; judged from the past where None.
         since: ask only with photos of this day or later, such as those that the model was not
             trained on.
         seen: bool (n,), which photos the model was trained on, where that is known.
         look: looks at candidates closely, by positions in `vectors`; then so must whoever asks.
-        usual: the prior's middle; `Parameters()` where None.
         seed: of the draws.
     """
     together = encounters_of(vectors, individuals, encounters, days)
@@ -129,7 +129,7 @@ def calibrate(
     if share is not None:
         expected = (share * sum(expected), (1 - share) * sum(expected))
     begin = replace(
-        usual or Parameters(),
+        usual,
         share=max(expected[0] / sum(expected), LEAST_NEW if share is None else 0.0),
     )
     trained_on = 0 if seen is None else int(np.count_nonzero(seen))

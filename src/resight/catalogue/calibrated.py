@@ -141,12 +141,12 @@ def newest(store: Store, model_id: str, closely: bool | None = None) -> Kept | N
     return first
 
 
-def guessed(gallery: Gallery, usual: Parameters) -> Kept:
-    """What is `usual` of catalogues, at this one's usual similarity of strangers."""
-    return Kept(Calibration(replace(usual, **_usual(gallery))), None)
+def guessed(usual: Parameters, strangers: dict[str, float]) -> Kept:
+    """What is usual of catalogues, at this one's similarity of `strangers`."""
+    return Kept(Calibration(replace(usual, **strangers)), None)
 
 
-def _usual(gallery: Gallery) -> dict[str, float]:
+def strangers(gallery: Gallery) -> dict[str, float]:
     """Mean and standard deviation of the similarity of a photo to each stranger's best."""
     rows = np.flatnonzero(gallery.searched)
     if len(gallery.people) < 3:

@@ -12,10 +12,8 @@ import numpy as np
 
 from resight.catalogue import contents, past
 from resight.catalogue.browsing import Browsing
-from resight.catalogue.calibrated import Kept
 from resight.catalogue.checks import checked_name, checked_vectors
 from resight.catalogue.contents import Individual
-from resight.catalogue.decision import Parameters
 from resight.catalogue.describe import settings
 from resight.catalogue.enquiries import Enquiries
 from resight.catalogue.outlets import Outlets
@@ -58,7 +56,7 @@ class Catalogue(Verbs, Enquiries, Outlets, Browsing):
         self._store = store
         self._lock = threading.Lock()
         self._gallery: Gallery | None = None
-        self._guessed: tuple[Gallery, Parameters, Kept] | None = None
+        self._strangers: tuple[Gallery, dict[str, float]] | None = None
         self._fingerprinter: Fingerprinter | None = None
         self._model = model
         self.path = store.path

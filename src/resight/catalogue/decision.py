@@ -33,7 +33,6 @@ import numpy as np
 
 from resight.catalogue.evidence import Evidence, Floats, Ints
 from resight.errors import ResightError
-from resight.fingerprint.model import Card
 
 NEW = -1  # the truth of a question whose individual is not in the gallery
 BEYOND = -2  # … whose individual is in it, but not among the candidates kept
@@ -76,17 +75,18 @@ class Parameters:
         return cls(**{name: float(v) for name, v in values.items() if name in known})
 
 
-def usual_parameters(card: Card, *, closely: bool) -> Parameters:
+def usual_parameters(*, drawings: bool, closely: bool) -> Parameters:
     """What is usual of catalogues: their guess until they are calibrated, and then the prior.
 
-    Chosen on whales' and cows' photos (docs/tried.md); drawings have the numbers of before.
-    Keypoints match some of strangers', too, so more must match for somebody to be known.
+    Chosen on whales' and cows' photos (docs/tried.md). Keypoints match some of strangers', too, so
+    more must match for somebody to be known; strokes are of another scale. Of drawings there may be
+    a thousand of one, which would hardly be found if their number counted for as much.
 
     Args:
-        card: of the model.
+        drawings: whether the model is of drawings (`Card.drawings`); sounds are as photos.
         closely: whether candidates are looked at closely.
     """
-    if card.drawings:
+    if drawings:
         return Parameters()
     of_photos = Parameters(photos=-0.5)
     return replace(of_photos, closely=6.0, offset=6.0) if closely else of_photos

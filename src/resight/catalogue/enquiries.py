@@ -11,10 +11,16 @@ import numpy as np
 
 from resight.catalogue.alike import Alike, alike
 from resight.catalogue.asking import kept_queries, known_queries
-from resight.catalogue.calibrated import Kept, calibrate_catalogue, guessed, newest
+from resight.catalogue.calibrated import (
+    Kept,
+    calibrate_catalogue,
+    guessed,
+    newest,
+    strangers,
+)
 from resight.catalogue.checks import checked_name, checked_vectors, listed, none_readable
 from resight.catalogue.closely import Closely
-from resight.catalogue.decision import Parameters, usual_parameters
+from resight.catalogue.decision import usual_parameters
 from resight.catalogue.identify import (
     Answer,
     Answers,
@@ -44,7 +50,7 @@ class Enquiries:
     """What people ask a catalogue; see `Catalogue`."""
 
     _store: Store
-    _guessed: tuple[Gallery, Parameters, Kept] | None
+    _strangers: tuple[Gallery, dict[str, float]] | None
     model_id: str
     card: Card
 
@@ -221,7 +227,7 @@ class Enquiries:
             gallery.history.model,
             share=share_new,
             since=since,
-            usual=usual_parameters(self.card, closely=closely),
+            usual=usual_parameters(drawings=self.card.drawings, closely=closely),
             closely=Closely(self._store, self.card) if closely else None,
             progress=progress,
         )
@@ -294,11 +300,11 @@ class Enquiries:
         model_id = whole.history.model  # `self.model_id` may be another by now
         decide = newest(self._store, model_id, closely)
         if decide is None:
-            usual = usual_parameters(self.card, closely=bool(closely))
-            known = self._guessed
-            if known is None or known[0] is not whole or known[1] != usual:
-                self._guessed = known = (whole, usual, guessed(whole, usual))
-            decide = known[2]
+            known = self._strangers
+            if known is None or known[0] is not whole:
+                self._strangers = known = (whole, strangers(whole))
+            usual = usual_parameters(drawings=self.card.drawings, closely=bool(closely))
+            decide = guessed(usual, known[1])
         return Asking(
             self._store,
             gallery,

@@ -20,7 +20,7 @@ from resight.compare.matching import Gallery, one_against_many
 from resight.compare.pairs import labelled_pairs, learn_fusion
 from resight.evaluate.background import background_test, both_parts, chosen, has_surroundings
 from resight.evaluate.metrics import mean_figures
-from resight.evaluate.nearest import Marked, mark, named_together, nearest
+from resight.evaluate.nearest import Marked, mark, nearest
 from resight.evaluate.second_look import SecondLook
 from resight.photos.stream import progress_bar
 
@@ -117,8 +117,8 @@ def look_closely(
     alone = split.by == "individual"
     gallery = split.query if alone else split.train
     marked = mark(vectors, [photo.individual for photo in photos], met)
-    ranked, known = named_together(marked, found.queries, gallery, apart=alone)
-    asks = np.flatnonzero(known)
+    first = nearest(marked, found.queries, gallery, apart=alone)
+    asks = np.flatnonzero(first.known)
     if len(asks) > QUERIES:
         asks = np.sort(np.random.default_rng(seed).choice(asks, QUERIES, replace=False))
     if not len(asks):
@@ -152,7 +152,7 @@ def look_closely(
                 fusion,
             )
             best = searched[looked.order[0]]
-            before, after = ranked[place], marked.who[best] == marked.who[query]
+            before, after = first.right[place], marked.who[best] == marked.who[query]
             right[row] = before, after, float(after) - float(before)
             advance(1)
     person = np.unique(marked.who[found.queries[asks]], return_inverse=True)[1]
@@ -206,11 +206,8 @@ def _fusion(
         encounters = [None if one < 0 else int(one) for one in met[teachers]]
         vectors, who = marked.vectors[teachers], marked.who[teachers]
         pairs = labelled_pairs(vectors, who, encounters, ask=ask, queries=LEARNED_FROM, seed=seed)
-        same = pairs[2]
-        if same.any() and not same.all():
-            return learn_fusion(
-                vectors, who, pairs, lambda i: details(int(teachers[i])), encounters
-            )
+        if pairs.same.any() and not pairs.same.all():
+            return learn_fusion(pairs, who, lambda i: details(int(teachers[i])))
     strangers = nearest(marked, teachers[:MOST_STRANGERS], teachers, apart=True).other
     strangers = strangers[np.isfinite(strangers)]
     return Fusion.guess(strangers, drawings=drawings) if len(strangers) else None

@@ -75,7 +75,7 @@ CLOSE = Close()
 
 @dataclass(frozen=True)
 class Fusion:
-    """What a cosine and a match are worth together; see the head of this file.
+    """What a likeness and a match are worth together; see the head of this file.
 
     Attributes:
         cosine: log odds that the likeness brings, a unit of a cosine; 0 or more.
@@ -256,7 +256,7 @@ def rerank(
             likeness to all of its photos and by its best match.
         details_of: gives the same of a photo by its position, such as
             `lambda i: cache.of(paths[i])`; asked for the shortlist alone.
-        fusion: what cosine and match are worth.
+        fusion: what likeness and match are worth.
         shortlist: how many photos to look at.
         close: how.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,22 @@ import numpy.typing as npt
 from resight.compare.fuse import SHORTLIST, Details, Floats, Fusion, Ints, match_scores
 from resight.compare.matching import numbered
 from resight.likeness import likeness
+
+
+class Pairs(NamedTuple):
+    """Pairs of photos to learn from: a query, and one of the photos nearest to it.
+
+    Attributes:
+        first, second: int64 (p,), positions of those that ask and of those that answer.
+        same: bool (p,), whether the two show one individual.
+        alike: float64 (p,), likeness of the query to the individual on the second, by all photos
+            that are not of the query's encounter.
+    """
+
+    first: Ints
+    second: Ints
+    same: npt.NDArray[np.bool_]
+    alike: Floats
 
 
 def labelled_pairs(
@@ -22,7 +38,7 @@ def labelled_pairs(
     queries: int = 300,
     shortlist: int = SHORTLIST,
     seed: int = 0,
-) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
+) -> Pairs:
     """Pairs to learn a fusion from: photos, each with the shortlist that it would get.
 
     They are as hard as those that will be judged, since each is of a photo and the nearest to it.
@@ -37,66 +53,52 @@ def labelled_pairs(
         queries: how many photos ask at most, drawn by chance.
         shortlist: how many of the nearest each is paired with.
         seed: of the draw.
-
-    Returns:
-        int64 (p,) positions of those that ask, int64 (p,) of those that answer, and bool (p,)
-        whether the two show one individual.
     """
     count = len(vectors)
-    _, who = numbered(individuals)
-    together = _together(who, encounters)
+    names, who = numbered(individuals)
+    met: list[Any] = [None] * count if encounters is None else list(encounters)
+    _, together = numbered(
+        ("photo", i) if met[i] is None else (int(who[i]), met[i]) for i in range(count)
+    )
     may = np.arange(count) if ask is None else np.flatnonzero(ask)
     drawn = np.sort(np.random.default_rng(seed).permutation(may)[:queries])
     first, second = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    alike = [np.empty(0)]
     for query in drawn.tolist():
         near = np.where(together == together[query], -np.inf, vectors @ vectors[query])
         nearest = np.argsort(-near, kind="stable")[:shortlist]
         nearest = nearest[np.isfinite(near[nearest])]
         first.append(np.full(len(nearest), query))
         second.append(nearest)
+        alike.append(likeness(near.astype(np.float64), who, len(names))[who[nearest]])
     one, other = np.concatenate(first), np.concatenate(second)
-    return one, other, who[one] == who[other]
+    return Pairs(one, other, who[one] == who[other], np.concatenate(alike))
 
 
 def learn_fusion(
-    vectors: npt.NDArray[np.float32],
-    individuals: npt.NDArray[Any],
-    pairs: tuple[Ints, Ints, npt.NDArray[np.bool_]],
+    pairs: Pairs,
+    individuals: Sequence[Any] | npt.NDArray[Any],
     details_of: Callable[[int], Details],
-    encounters: Sequence[Any] | npt.NDArray[Any] | None = None,
 ) -> Fusion:
     """Compare the two photos of each pair closely, and learn what a match is worth.
 
     Args:
-        vectors, individuals: as for `labelled_pairs`.
-        pairs: what that gave.
+        pairs: from `labelled_pairs`.
+        individuals: (n,) as given there.
         details_of: as for `rerank`, of all photos.
-        encounters: as for `labelled_pairs`.
 
     Raises:
         ResightError: as `Fusion.fit`.
         UnreadablePhoto: a photo of a pair cannot be looked at.
     """
-    first, second, same = pairs
-    names, who = numbered(individuals)
-    together = _together(who, encounters)
-    alike, scores = np.zeros((2, len(first)))
+    first, second, same, alike = pairs
+    _, who = numbered(individuals)
+    scores = np.zeros(len(first))
     for query in np.unique(first).tolist():
         rows = np.flatnonzero(first == query)
         others = [details_of(place) for place in second[rows].tolist()]
         scores[rows] = match_scores(details_of(query), others)
-        cosines = (vectors @ vectors[query]).astype(np.float64)
-        cosines[together == together[query]] = -np.inf
-        alike[rows] = likeness(cosines, who, len(names))[who[second[rows]]]
     return Fusion.fit(*best_of_each(first, who[second], alike, scores, same))
-
-
-def _together(who: Ints, encounters: Sequence[Any] | npt.NDArray[Any] | None) -> Ints:
-    """int64 (n,), equal for photos of one encounter of an individual; without one, its own."""
-    met: list[Any] = [None] * len(who) if encounters is None else list(encounters)
-    return numbered(
-        ("photo", i) if met[i] is None else (int(who[i]), met[i]) for i in range(len(who))
-    )[1]
 
 
 def best_of_each(
@@ -111,7 +113,7 @@ def best_of_each(
     Args:
         queries: (p,) which photo asks in a pair, such as the first that `labelled_pairs` gives.
         individuals: (p,) who is on the other, anything hashable.
-        cosines, scores, same: (p,) of the pairs.
+        cosines, scores, same: (p,) of the pairs; likenesses in place of cosines do as well.
 
     Returns:
         for each query and individual, in the order they first come in, the highest cosine, the

@@ -16,7 +16,7 @@ from resight.errors import ResightError, UnusablePhotos
 from resight.evaluate.calibration import Reliability, reliability
 from resight.evaluate.effect import Effect, effect_of_split
 from resight.evaluate.metrics import Figure, Retrieval, mean_figures, retrieval
-from resight.evaluate.nearest import Marked, Nearest, mark, named_together, nearest
+from resight.evaluate.nearest import Marked, Nearest, mark, nearest, right_by_individual
 from resight.evaluate.open_set import OpenSet, open_set_figures
 from resight.evaluate.people import Confusion, Person, by_person, worst_confusions
 from resight.evaluate.ranking import Floats, Ints
@@ -49,8 +49,8 @@ class Evaluation:
         chance: what naming the individual of a gallery photo drawn blindly would reach.
         closed: of the known queries: cumulative match characteristic, mAP and the rest.
         balanced: R@1 with every individual counting alike.
-        together: R@1 where individuals are ranked instead of photos, each by all that there are of
-            it (`resight.likeness`).
+        by_individual: R@1 where individuals are ranked instead of photos, each by all of its
+            photos (`resight.likeness`).
         opened: known or new, by the nearest photo's cosine.
         familiar, unfamiliar: float32, cosines of the nearest photo behind `opened`: of the known,
             and of the new.
@@ -59,7 +59,7 @@ class Evaluation:
         asked: what the gallery said of itself, by which the threshold was chosen.
         unseen: R@1 and the rest of individuals that the model was not trained on, each query asked
             of the gallery and of the newcomers' other encounters.
-        unseen_together: R@1 of these where individuals are ranked, as `together`.
+        unseen_by_individual: R@1 of these where individuals are ranked, as `by_individual`.
         unseen_told: whether it is known whom the model was trained on; else those of `unseen` are
             newcomers to the gallery and to the photos trained on that are among these.
         people: individual by individual.
@@ -84,14 +84,14 @@ class Evaluation:
     chance: float
     closed: Retrieval | None
     balanced: Figure | None
-    together: Figure | None
+    by_individual: Figure | None
     opened: OpenSet | None
     familiar: Floats
     unfamiliar: Floats
     left_individuals_out: bool
     asked: Asked
     unseen: Retrieval | None
-    unseen_together: Figure | None
+    unseen_by_individual: Figure | None
     unseen_told: bool
     people: list[Person]
     confusions: list[Confusion]
@@ -110,7 +110,9 @@ class Evaluation:
         values: dict[str, Any] = {name: getattr(self, name) for name in plain.split()}
         values["queries"] = len(self.queries)
         values["curve"] = None if self.curve is None else list(self.curve)
-        measured = "closed balanced together opened unseen unseen_together reliable effect"
+        measured = (
+            "closed balanced by_individual opened unseen unseen_by_individual reliable effect"
+        )
         for name in measured.split():
             found = getattr(self, name)
             values[name] = None if found is None else found.to_dict()
@@ -178,7 +180,7 @@ def evaluation(
             raise ResightError(f"taught: {told.shape} for {len(photos.who)} fingerprints")
         known_to_it = photos.who[told | trained]  # a name may have been changed since
     curve = learn_probability(own, float((~found.known).mean()))
-    unseen, unseen_together = (
+    unseen, unseen_by_individual = (
         (None, None) if alone else _unseen(photos, queries, gallery, found, known_to_it, options)
     )
     return Evaluation(
@@ -196,14 +198,14 @@ def evaluation(
         chance=_chance(photos, queries[found.known], gallery),
         closed=closed,
         balanced=balanced,
-        together=_together(photos, queries, gallery, alone, options),
+        by_individual=_by_individual(photos, queries, gallery, alone, options),
         opened=opened,
         familiar=found.score[found.known],
         unfamiliar=found.other[found.other_at >= 0] if left else found.other[~found.known],
         left_individuals_out=left,
         asked=own,
         unseen=unseen,
-        unseen_together=unseen_together,
+        unseen_by_individual=unseen_by_individual,
         unseen_told=taught is not None,
         people=by_person(photos, queries, gallery, found, threshold),
         confusions=confusions,
@@ -250,11 +252,11 @@ def _closed(
     return closed, balanced
 
 
-def _together(
+def _by_individual(
     photos: Marked, queries: Ints, gallery: Ints, apart: bool, options: dict[str, int]
 ) -> Figure | None:
     """R@1 of the known where individuals are ranked."""
-    right, known = named_together(photos, queries, gallery, apart=apart)
+    right, known = right_by_individual(photos, queries, gallery, apart=apart)
     if not known.any():
         return None
     whose = np.unique(photos.who[queries[known]], return_inverse=True)[1]
@@ -313,7 +315,7 @@ def _unseen(
         )
     except ResightError:  # nobody is new, or nobody of them was met twice
         return None, None
-    return of_photos, _together(photos, asks, beside, True, options)
+    return of_photos, _by_individual(photos, asks, beside, True, options)
 
 
 def _chance(photos: Marked, known: Ints, gallery: Ints) -> float:

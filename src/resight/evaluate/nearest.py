@@ -137,7 +137,7 @@ def nearest(photos: Marked, queries: Ints, gallery: Ints, *, apart: bool) -> Nea
     return Nearest(own, own_at, other, other_at)
 
 
-def named_together(
+def right_by_individual(
     photos: Marked, queries: Ints, gallery: Ints, *, apart: bool
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Who is named right where individuals are ranked, each by all of its photos.

@@ -10,7 +10,7 @@ from resight.evaluate.metrics import Figure
 from resight.evaluate.second_look import SecondLook
 from resight.words import counted
 
-TOGETHER = 0.01  # of all photos: less than that is not worth a sentence
+TOLD = 0.01  # more or fewer named right: less than that is not worth a sentence
 
 SPLITS = {
     "given": "as the photos' table says (its column split)",
@@ -117,9 +117,9 @@ def _known(found: Evaluation) -> list[Sentence]:
         f"Of 100 photos of animals that it knows, it names {of_100(closed.rank_1)} right: the most "
         "similar photo in the gallery shows the same individual."
     )
+    words += _by_individual(closed.rank_1, found.by_individual)
     if within > 1:
         words += f" For {of_100(closed.cmc[within].value)} one of the {within} most similar does."
-    words += _ranked_together(closed.rank_1, found.together)
     said = [Sentence(words)]
     gap = found.balanced.value - closed.rank_1.value
     if abs(gap) >= 0.05:
@@ -213,22 +213,22 @@ def _unseen(found: Evaluation) -> list[Sentence]:
     if found.unseen is None:
         return []
     who = "animals that it was not trained on" if found.unseen_told else "newcomers"
-    together = _ranked_together(found.unseen.rank_1, found.unseen_together)
+    more = _by_individual(found.unseen.rank_1, found.unseen_by_individual)
     return [
         Sentence(
             f"Of 100 photos of {who} it names {of_100(found.unseen.rank_1)} right once other "
             "encounters of theirs are enrolled ("
             f"{counted(found.unseen.queries, 'photo')} of "
-            f"{counted(found.unseen.individuals, 'individual')}).{together}"
+            f"{counted(found.unseen.individuals, 'individual')}).{more}"
         )
     ]
 
 
-def _ranked_together(of_photos: Figure, together: Figure | None) -> str:
+def _by_individual(of_photos: Figure, of_all: Figure | None) -> str:
     """What ranking individuals by all their photos does, where it does something."""
-    if together is None or abs(together.value - of_photos.value) < TOGETHER:
+    if of_all is None or abs(of_all.value - of_photos.value) < TOLD:
         return ""
-    return f" Where all photos of each individual count together, it names {of_100(together)}."
+    return f" By all photos of each individual at once it names {of_100(of_all)} right."
 
 
 def _split(found: Evaluation) -> list[Sentence]:
