@@ -29,13 +29,7 @@ from numpy.typing import NDArray
 
 from resight.catalogue.calibrate import Calibration, calibrate
 from resight.catalogue.conformal import candidate_sets, covered, unbounded
-from resight.catalogue.decision import (
-    BEYOND,
-    NEW,
-    probabilities,
-    share_among,
-    usual_parameters,
-)
+from resight.catalogue.decision import BEYOND, NEW, probabilities, share_among, usual_parameters
 from resight.catalogue.evidence import Evidence, combined, evidence, nearest_few
 from resight.catalogue.identify import REMEMBERED
 from resight.evaluate.calibration import reliability

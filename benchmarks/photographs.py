@@ -1,8 +1,8 @@
 """How well a model finds individuals on photographs, by its fingerprints and looking closely.
 
-    resight train DATA/right_whale/split.csv --out whale.onnx --budget 55m
+    resight train DATA/right_whale/split.csv --out whale.onnx --budget 1h
     python benchmarks/photographs.py right_whale whale.onnx
-    resight train DATA/holstein/days.csv --until 2025-04-03 --out cow.onnx --budget 55m
+    resight train DATA/holstein/days.csv --until 2025-04-03 --out cow.onnx --budget 1h
     python benchmarks/photographs.py holstein cow.onnx
 
 Right whales: the published split, R@1 of the `test` photos among the `train` photos. Holstein:
@@ -35,7 +35,7 @@ Scores = NDArray[np.float64]
 
 
 class Asked:
-    """The best photo of a gallery for each query, and how like it is, with and without matches."""
+    """Whom a gallery names for each query, and how sure it is, in three ways."""
 
     def __init__(self, data: PhotoData, vectors: NDArray[np.float32], queries: Positions) -> None:
         self.data, self.vectors, self.queries = data, vectors, queries
@@ -45,7 +45,7 @@ class Asked:
         best = cosines.argmax(1)
         return self.data.labels[gallery[best]], cosines[np.arange(len(best)), best]
 
-    def together(self, gallery: Positions) -> tuple[NDArray[np.str_], Scores]:
+    def by_individual(self, gallery: Positions) -> tuple[NDArray[np.str_], Scores]:
         names, whose = np.unique(self.data.labels[gallery], return_inverse=True)
         cosines = self.vectors[self.queries] @ self.vectors[gallery].T
         alike = likeness(cosines, whose, len(names))
@@ -95,7 +95,7 @@ def main() -> None:
     )
     ways = {
         "fingerprint, the nearest photo": Asked.plainly,
-        "fingerprint, all photos of an individual": Asked.together,
+        "fingerprint, all photos of an individual": Asked.by_individual,
     }
     if options.shortlist:
         fusion = known_worth(data, catalogue, vectors[catalogue], unseen[catalogue], cache)

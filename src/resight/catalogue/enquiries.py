@@ -11,13 +11,7 @@ import numpy as np
 
 from resight.catalogue.alike import Alike, alike
 from resight.catalogue.asking import kept_queries, known_queries
-from resight.catalogue.calibrated import (
-    Kept,
-    calibrate_catalogue,
-    guessed,
-    newest,
-    strangers,
-)
+from resight.catalogue.calibrated import Kept, calibrate_catalogue, guessed, newest, strangers
 from resight.catalogue.checks import checked_name, checked_vectors, listed, none_readable
 from resight.catalogue.closely import Closely
 from resight.catalogue.decision import usual_parameters

@@ -7,18 +7,10 @@ and `draw_match` draws what convinces a person. Of drawings, which have strokes 
 """
 
 from resight.compare.drawings import DrawingCache, found_again
-from resight.compare.fuse import (
-    CLOSE,
-    Close,
-    Details,
-    Fusion,
-    Looked,
-    match_scores,
-    rerank,
-)
+from resight.compare.fuse import CLOSE, Close, Details, Fusion, Looked, match_scores, rerank
 from resight.compare.keypoints import KeypointCache, Keypoints, find_keypoints
 from resight.compare.matching import Gallery, Match, match, match_many, one_against_many
-from resight.compare.pairs import best_of_each, labelled_pairs, learn_fusion
+from resight.compare.pairs import Pairs, best_of_each, labelled_pairs, learn_fusion
 from resight.compare.picture import draw_match
 
 __all__ = [
@@ -32,6 +24,7 @@ __all__ = [
     "Keypoints",
     "Looked",
     "Match",
+    "Pairs",
     "best_of_each",
     "draw_match",
     "find_keypoints",
