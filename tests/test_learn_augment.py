@@ -2,8 +2,18 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 
-from resight.learn.augment import Pen, Recentre, Warp, compose, random_affine, resample, turned
+from resight.learn.augment import (
+    Pen,
+    Recentre,
+    Warp,
+    compose,
+    random_affine,
+    resample,
+    smooth_field,
+    turned,
+)
 from resight.learn.data import PhotoSet
 from resight.learn.one import drawing_batch
 from resight.learn.virtual import (
@@ -72,6 +82,21 @@ def test_resample_shifts_by_what_the_map_says():
     # The result looks one pixel (2/8 of half a side) to the left of each place.
     shift = torch.tensor([[[1.0, 0, -0.25], [0, 1, 0]]])
     assert resample(picture, shift)[0, 0, 3, 3] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("bent", [False, True])
+def test_resample_is_what_torch_samples_on_its_own_grid(bent):
+    chance = generator(3)
+    pixels = torch.rand(5, 3, 12, 19, generator=chance)
+    matrix = random_affine(5, chance, Warp())
+    grid = F.affine_grid(matrix, list(pixels.shape), align_corners=False)
+    field = None
+    if bent:
+        field = smooth_field(5, (12, 19), 4, chance, 0.1)
+        assert field.shape == (5, 2, 12, 19)
+        grid = grid + field.permute(0, 2, 3, 1)
+    wanted = F.grid_sample(pixels, grid, align_corners=False)
+    torch.testing.assert_close(resample(pixels, matrix, field), wanted, atol=1e-5, rtol=0)
 
 
 def test_turns_are_the_eight_symmetries():

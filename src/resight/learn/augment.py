@@ -48,7 +48,8 @@ class Warp:
         matrix = random_affine(len(pixels), generator, self)
         field = None
         if self.bend:
-            field = smooth_field(len(pixels), pixels.shape[-2:], self.cells, generator) * self.bend
+            size = pixels.shape[-2:]
+            field = smooth_field(len(pixels), size, self.cells, generator, self.bend)
         return resample(pixels, matrix, field, self.beyond), labels
 
 
@@ -157,13 +158,15 @@ def random_affine(n: int, generator: torch.Generator, spread: Warp) -> Tensor:
     return torch.stack(rows, 1)
 
 
-def smooth_field(n: int, size: Sequence[int], cells: int, generator: torch.Generator) -> Tensor:
-    """Smooth random displacements (n, H, W, 2) of unit variance at the cells' corners."""
-    coarse = torch.randn(n, 2, cells, cells, generator=generator, device=generator.device)
+def smooth_field(
+    n: int, size: Sequence[int], cells: int, generator: torch.Generator, spread: float
+) -> Tensor:
+    """Smooth random displacements (n, 2, H, W), of so large a spread at the corners of cells."""
+    coarse = torch.randn(n, 2, cells, cells, generator=generator, device=generator.device) * spread
     # Bicubic interpolation is linear in the cells: one product, over ten times as fast.
     each = torch.eye(cells**2, device=coarse.device).view(-1, 1, cells, cells)
     fine = F.interpolate(each, size=list(size), mode="bicubic", align_corners=True)
-    return torch.einsum("nkc,cp->npk", coarse.flatten(2), fine.flatten(1)).view(n, *size, 2)
+    return (coarse.view(2 * n, -1) @ fine.flatten(1)).view(n, 2, *size)
 
 
 def compose(outer: Tensor, inner: Tensor) -> Tensor:
@@ -175,17 +178,22 @@ def compose(outer: Tensor, inner: Tensor) -> Tensor:
 def resample(
     pixels: Tensor, matrix: Tensor, field: Tensor | None = None, beyond: str = "zeros"
 ) -> Tensor:
-    """Pixels (n, C, H, W) seen through affine maps (n, 2, 3) and displacements (n, H, W, 2)."""
-    # What F.affine_grid gives, which takes several times as long.
+    """Pixels (n, C, H, W) seen through affine maps (n, 2, 3) and displacements (n, 2, H, W).
+
+    The displacements are used up: their memory holds the places that are looked at.
+    """
+    # What F.affine_grid gives, which takes several times as long. Here x and y lie in planes.
     height, width = pixels.shape[-2:]
     x = (torch.arange(width, device=pixels.device) * 2 + 1) / width - 1
     y = (torch.arange(height, device=pixels.device) * 2 + 1) / height - 1
-    across = x[:, None] * matrix[:, None, :, 0]  # (n, W, 2)
-    down = y[:, None] * matrix[:, None, :, 1] + matrix[:, None, :, 2]
-    grid = across[:, None] + down[:, :, None]
-    if field is not None:
-        grid = grid + field
-    return F.grid_sample(pixels, grid, padding_mode=beyond, align_corners=False)
+    one = torch.ones(height * width, device=pixels.device)
+    places = torch.stack([x.repeat(height), y.repeat_interleave(width), one])
+    rows = matrix.reshape(-1, 3)
+    grid = rows @ places if field is None else field.view(len(rows), -1).addmm_(rows, places)
+    planes = grid.view(-1, 2, height, width)
+    return F.grid_sample(
+        pixels, planes.permute(0, 2, 3, 1), padding_mode=beyond, align_corners=False
+    )
 
 
 def turned(pixels: Tensor, turns: Tensor) -> Tensor:

@@ -123,7 +123,7 @@ class VirtualIndividuals:
         matrix = compose(random_affine(len(pixels), generator, self.hand), place)
         bend = None
         if self.bend:
-            bend = self.bend * smooth_field(glyphs, pixels.shape[-2:], 3, generator)
+            bend = smooth_field(glyphs, pixels.shape[-2:], 3, generator, self.bend)
             bend = bend.repeat_interleave(self.photos, 0)
         return resample(pixels, matrix, bend)
 
