@@ -251,3 +251,23 @@ def test_a_whitened_network_is_exported_whole(monkeypatch, tmp_path: Path):
     export_model(network, tmp_path / "spread.onnx")
     exported = Fingerprinter(tmp_path / "spread.onnx")(photos.pixels.permute(0, 2, 3, 1).numpy())
     np.testing.assert_allclose(exported.vectors, out.numpy(), atol=1e-4)
+
+
+def test_only_the_network_looks_in_half_precision():
+    embedder, loader = OnlyHead(), batches_of(48)
+    embedder.half_precision = True
+    found = {"network": [], "augmentation": []}
+    features = embedder.features
+
+    def looking(pixels):
+        found["network"].append(torch.is_autocast_enabled("cpu"))
+        return features(pixels)
+
+    def shown(pixels, labels, generator):
+        found["augmentation"].append(torch.is_autocast_enabled("cpu"))
+        return pixels, labels
+
+    embedder.features, loader.augment = looking, [shown]
+    whiten(embedder, loader)
+    assert set(found["network"]) == {True}
+    assert set(found["augmentation"]) == {False}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -127,11 +128,11 @@ def whiten(embedder: Embedder, loader: PhotoLoader) -> float:
     embedder.eval()
     vectors = []
     half = torch.autocast(device.type, torch.bfloat16, enabled=embedder.half_precision)
-    with torch.no_grad(), half:
-        for part in some.split(at_once(photos.size)):
-            vectors.append(embedder(photos.pixels[part].to(device)).cpu())
-        for pixels in _as_shown(loader, len(some)):
-            vectors.append(embedder(pixels.to(device)).cpu())
+    with torch.no_grad():
+        as_they_are = (photos.pixels[part] for part in some.split(at_once(photos.size)))
+        for pixels in chain(as_they_are, _as_shown(loader, len(some))):
+            with half:  # but not what shows them, which must know places to more than 8 bits
+                vectors.append(embedder(pixels.to(device)).cpu())
     embedder.train(training)
     seen = torch.cat(vectors)
     matrix, power = whitening_matrix(seen, min(AIM * embedder.dim, len(some) / PHOTOS_EACH))
