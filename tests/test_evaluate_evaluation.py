@@ -53,7 +53,7 @@ def test_individuals_by_all_their_photos():
     # ann at 70 is as far from her photos at 0 and 10 as ever; bob's at 90, 100 and 110 are nearer.
     assert found.by_individual.value == 3 / 4
     assert found.to_dict()["by_individual"]["value"] == 3 / 4
-    # bob has one photo at 30, nearer to ann's query at 20 than hers at 0, and two far away, which
+    # bob has one photo at 34, nearer to ann's query at 18 than hers at 0, and two far away, which
     # say that it is not him.
     who, where = ["ann", "bob", "bob", "bob", "ann"], [0, 34, 120, 150, 18]
     one = evaluation(at(*where), who, [*range(5)], split(range(4), [4]), resamples=50)
@@ -63,7 +63,7 @@ def test_individuals_by_all_their_photos():
 
 def test_newcomers_by_all_their_photos():
     found = plane(taught=[name != "cat" for name in WHO])
-    # cat at 48 and 270 is asked twice: nobody's mean photo is as far away as the other of hers.
+    # cat is asked at 48 and at 270, and her other photo is farther away than anybody's.
     assert found.unseen.queries == 2
     assert found.unseen_by_individual.value == 0
     near = evaluation(at(*WHERE[:9], 48, 60), WHO, MET, split(range(5), range(5, 11)), resamples=50)

@@ -48,6 +48,7 @@ def likeness(
     cells *= SHARPNESS
     total = np.add.reduceat(np.exp(cells, out=cells), starts, axis=-1)
     counts = np.broadcast_to(count, total.shape)
+    # Few do not count, if any: to look them up takes less than to count along with the sums.
     gone = np.nonzero(cosines == -np.inf)
     if len(gone[0]):
         counts = counts.copy()
