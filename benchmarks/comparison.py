@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from comparison_bodies import BodyTask
 from comparison_keypoints import measure_keypoints
 from comparison_losses import METHODS, Method, Trained
 from comparison_tasks import DigitsTask, Model, PhotoTask, Vectors
@@ -30,12 +31,14 @@ from numpy.typing import NDArray
 from photo_sets import PHOTO_SETS
 from PIL import Image
 
+from resight.errors import ResightError
 from resight.photos.decode import read_image
 
 Task = DigitsTask | PhotoTask
 PIXELS, FROZEN, KEYPOINTS = "raw pixels", "body as it comes", "RootSIFT"
 WITHOUT_TRAINING = (PIXELS, FROZEN, KEYPOINTS)
-SETS = ("digits", *PHOTO_SETS)
+BODIES = {"holstein-body": "holstein"}  # where the body learns, too
+SETS = ("digits", *PHOTO_SETS, *BODIES)
 
 
 class Results:
@@ -84,8 +87,14 @@ def compare(
 ) -> None:
     """Fill in the cells of one set."""
     start = f"{task.name}, {budget}"
-    results.get(start, lambda: {"kind": "set", "words": task.words, "steps": task.steps})
-    for name in WITHOUT_TRAINING:
+    about = {"words": task.words, "steps": task.steps, "second knob": task.second_knob}
+    known = results.get(start, lambda: {"kind": "set", **about})
+    if differ := [name for name, value in about.items() if known.get(name) != value]:
+        raise ResightError(
+            f"{results.path} was measured in another way ({', '.join(differ)}): move it away, or "
+            "give another file by --results"
+        )
+    for name in () if isinstance(task, BodyTask) else WITHOUT_TRAINING:
         if (only and name not in only) or (name == FROZEN and isinstance(task, DigitsTask)):
             continue
         if name == KEYPOINTS:
@@ -98,7 +107,7 @@ def compare(
         key = f"{start}, {method.name}"
         tried = [
             results.get(f"{key}, {knob} at {rate}", partial(_try, task, method, knob, rate))
-            for knob, rate in method.settings()
+            for knob, rate in task.settings(method)
         ]
         best = max(tried, key=lambda cell: cell["value"])
         for seed in seeds:
@@ -202,11 +211,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if name == "digits":
             task: Task = DigitsTask(options.quick)
         else:
-            data = PHOTO_SETS[name]()
+            data = PHOTO_SETS[BODIES.get(name, name)]()
             if data is None:
                 print(f"{name}: not at hand (set RESIGHT_DATA to where it lies); left out")
                 continue
-            task = PhotoTask(data, options.cache)
+            task = BodyTask(data) if name in BODIES else PhotoTask(data, options.cache)
         compare(
             task,
             results,

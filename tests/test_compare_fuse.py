@@ -20,7 +20,7 @@ from resight.compare import (
     rerank,
 )
 from resight.errors import ResightError, UnreadablePhoto
-from resight.likeness import SHARPNESS, likeness
+from resight.likeness import likeness
 from textures import noisy, texture, turned
 
 HAND = Fusion(cosine=4.0, local=2.0, offset=-3.0)
@@ -167,7 +167,7 @@ def test_the_likeness_of_one_photo_and_the_match_of_another_count_together() -> 
     scores = np.nan_to_num(looked.scores)
     assert looked.order[0] == 2, "of hers the likelier by itself comes first"
     assert looked.order.tolist() == [2, 1, 0, 3], "and her other one before anybody else's"
-    alike = np.log((np.exp(25 * 0.8) + np.exp(25 * 0.1)) / 2) / 25  # of both of her photos
+    alike = likeness(np.array([0.8, 0.1]), np.zeros(2, np.int64), 1)[0]  # of both of her photos
     ada = HAND.score([alike], [scores[2]])[0]
     bea, cid = (HAND.score([cosines[i]], [scores[i]])[0] for i in (0, 3))
     np.testing.assert_allclose(looked.probability, [bea, ada, ada, cid], rtol=1e-12)
@@ -286,7 +286,7 @@ def test_what_is_learned_from_is_the_likeness_to_photos_of_other_encounters(monk
         mine = one == who[query]
         others = [i for i in range(12) if who[i] == one and not (mine and met[i] == met[query])]
         cosines = vectors[others].astype(np.float64) @ vectors[query]
-        wanted[one] = np.log(np.exp(SHARPNESS * cosines).mean()) / SHARPNESS
+        wanted[one] = likeness(cosines, np.zeros(len(others), np.int64), 1)[0]
     order = [*dict.fromkeys(who[pairs[1]].tolist())]
     np.testing.assert_allclose(taught[0], [wanted[one] for one in order], rtol=1e-5)
     assert taught[2].tolist() == [one == who[query] for one in order]

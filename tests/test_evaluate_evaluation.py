@@ -15,6 +15,7 @@ from resight.evaluate.effect import effect_of_split
 from resight.evaluate.evaluation import evaluation
 from resight.evaluate.nearest import mark, nearest, right_by_individual
 from resight.evaluate.trust import ask_gallery, choose_threshold, learn_probability, probability
+from resight.likeness import likeness
 from resight.photos.split import Split
 
 
@@ -89,7 +90,7 @@ def test_right_by_individual_is_what_looking_at_each_query_alone_says(data):
         for one in {people[i] for i in others}:
             own = [i for i in others if people[i] == one]
             cosines = photos.vectors[own].astype(float) @ photos.vectors[query]
-            alike[one] = np.log(np.exp(25 * cosines).mean()) / 25
+            alike[one] = likeness(cosines, np.zeros(len(own), np.int64), 1)[0]
         assert there == (people[query] in alike)
         best = max(alike, key=alike.get, default=None)
         assert good == (best == people[query])

@@ -15,6 +15,7 @@ from resight.evaluate.protocols import (
     n_way_k_shot,
     one_enrolled,
 )
+from resight.likeness import likeness
 
 
 def test_few_shots_from_perfect_and_from_collapsed_fingerprints() -> None:
@@ -97,19 +98,72 @@ def test_one_enrolled_worked_by_hand() -> None:
     assert json.loads(json.dumps(found.to_dict()))["beside"] == 2
 
 
-def test_individuals_are_ranked_by_their_nearest_few_photos() -> None:
-    # Asked from 50: its own at 40, one of a's is nearer by chance and its others are far.
-    gallery, new = at(45, 120, 130, 95, 100), at(40, 50)
-    options = {"gallery_labels": ["a", "a", "a", "b", "b"], "new": new, "new_labels": ["s", "s"]}
-    options["enrolled"] = [0]
-    for nearest, ranks in ((None, 2), (1, 2), (2, 1), (3, 1), (9, 1)):
-        assert one_enrolled(gallery, nearest=nearest, **options).median_rank.value == ranks, nearest
-    # By photo three are nearer than its own; by the nearest of each individual two are; by the mean
-    # of the nearest two only b is, as a's other one lies 70° away.
-    gallery = at(51, 49, 51, 120)
-    options["gallery_labels"] = ["a", "b", "b", "a"]
-    found = [one_enrolled(gallery, nearest=n, **options).median_rank.value for n in (None, 1, 2)]
-    assert found == [4, 3, 2]
+def test_individuals_are_ranked_by_all_their_photos() -> None:
+    # Asked from 50: its own at 38; one of a's is nearer by chance, and her others are far.
+    gallery, new = at(61, *range(150, 180)), at(38, 50)
+    options = {"gallery_labels": ["a"] * 31, "new": new, "new_labels": ["s", "s"], "enrolled": [0]}
+
+    def ranks(gallery) -> list[float]:
+        return [
+            one_enrolled(gallery, by_individual=by, **options).median_rank.value
+            for by in (False, True)
+        ]
+
+    assert ranks(gallery) == [2, 1]
+    # A dozen of hers all around are no chance, however many lie elsewhere: not the mean decides.
+    assert ranks(at(*range(52, 62), *range(150, 171))) == [11, 2]
+    # Of one photo each it makes no difference.
+    options["gallery_labels"] = list(range(31))
+    found = [one_enrolled(gallery, by_individual=by, **options) for by in (False, True)]
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("shortlist", [0, 2, 5, 100])
+@pytest.mark.parametrize("seed", range(3))
+def test_individuals_are_looked_at_by_their_three_nearest_photos(seed, shortlist, together) -> None:
+    rng = np.random.default_rng([seed, shortlist])
+    vectors = rng.standard_normal((80, 5))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    gallery, new, labels = vectors[:40], vectors[40:], np.repeat(np.arange(8), 5)
+    of_others = rng.choice(4, 40, p=[0.6, 0.25, 0.1, 0.05]) + 100
+    chosen, worth = np.arange(0, 40, 5), 0.3 * rng.random((40, 80))
+    seen = {}
+
+    def look(query: int, others: NDArray[np.int64]) -> NDArray[np.float64]:
+        seen[query] = set(others.tolist())
+        return worth[query, others]
+
+    found = one_enrolled(
+        gallery,
+        of_others,
+        new,
+        labels,
+        together=together,
+        enrolled=chosen,
+        by_individual=True,
+        look=look,
+        shortlist=shortlist,
+    )
+    ranks = []
+    for query in set(range(40)) - set(chosen.tolist()):
+        photos = {who: np.flatnonzero(of_others == who).tolist() for who in set(of_others.tolist())}
+        for who, one in enumerate(chosen.tolist()):
+            if together or who == labels[query]:
+                photos[who] = [40 + one]
+        alike = vectors @ new[query]
+        nearest = {who: sorted(of, key=lambda i: -alike[i])[:3] for who, of in photos.items()}
+        every = [i for of in nearest.values() for i in of]
+        looked = sorted(every, key=lambda i: -alike[i])[:shortlist]
+        assert seen[query] == set(looked)
+        score = {
+            who: likeness(alike[of], np.zeros(len(of), np.int64), 1)[0]
+            + max([worth[query, i] for i in looked if i in of], default=0)
+            for who, of in photos.items()
+        }
+        ranks.append(sum(value >= score[labels[query]] for value in score.values()))
+    assert found.rank_1.value == pytest.approx(np.mean(np.array(ranks) == 1))
+    assert found.median_rank.value == np.median(ranks)
 
 
 def test_enrolled_together_they_stand_in_each_others_way() -> None:
@@ -222,7 +276,6 @@ def test_repeats_enrol_other_photos_each_time() -> None:
         (["s", "s"], {"enrolled": [7]}, "one photo of each"),
         (["s", "s"], {"enrolled": [0, 1]}, "one photo of each"),
         (["s", "s"], {"repeats": 0}, "repeats must be"),
-        (["s", "s"], {"nearest": 0}, "1 or more photos"),
         (["s"], {}, "2 fingerprints but 1 labels"),
     ],
 )

@@ -6,10 +6,10 @@ learned from labelled photos: the probability that a query shows an individual i
 
     1 / (1 + exp(-(cosine c + local log(1 + s) + offset)))
 
-with c the likeness of its fingerprint to those of all photos of the individual
-(`resight.likeness`, in units of a cosine) and s the score of the best match (`Match.score`) with
-any of them, neither weight below 0. Another angle or light may match where the most similar photo
-does not: asking both of one photo lost seven right whales of a hundred.
+with c the likeness of its fingerprint to those of all photos of the individual, on the scale of a
+cosine (`resight.likeness`), and s the score of the best match (`Match.score`) with any of them,
+neither weight below 0. Another angle or light may match where the most similar photo does not:
+asking both of one photo lost seven right whales of a hundred.
 
 Fusing by calibrated scores is WildFusion's idea (Cermak, Picek, Adam, Neumann and Matas,
 "WildFusion: individual animal identification with calibrated similarity fusion", ECCV workshops
@@ -78,7 +78,7 @@ class Fusion:
     """What a likeness and a match are worth together; see the head of this file.
 
     Attributes:
-        cosine: log odds that the likeness brings, a unit of a cosine; 0 or more.
+        cosine: log odds that the likeness brings, a unit of it; 0 or more.
         local: log odds that the match brings, a unit of log(1 + score); 0 or more.
         offset: log odds of an individual with likeness 0 and no match.
         pairs, same: from how many times a query and an individual it was learned, and how many

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from resight.errors import ResightError
 from resight.evaluate.metrics import Array, Figure, at_least, mean_figures, table, with_intervals
 from resight.evaluate.ranking import Floats, Ints, Labels, encode, similarity_blocks, unit_vectors
+from resight.likeness import likeness
 
 # What a second look at a photo (its position) and some others is worth beside their cosines: (n,).
 Look = Callable[[int, Ints], NDArray[np.floating[Any]]]
 SHORTLIST = 100  # others that a photo is looked at beside, the most similar
+LOOKED = 3  # at most so many of these are of one individual, where individuals are ranked
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +224,7 @@ def one_enrolled(
     together: bool = True,
     enrolled: Sequence[int] | Ints | None = None,
     repeats: int = 1,
-    nearest: int | None = None,
+    by_individual: bool = False,
     look: Look | None = None,
     shortlist: int = SHORTLIST,
     resamples: int = 1000,
@@ -236,12 +238,11 @@ def one_enrolled(
         together: all new individuals are enrolled at once; False: each one alone.
         enrolled: positions in `new`, one for each individual; None draws them.
         repeats: how often to draw; while there are photos enough, each time another photo.
-        nearest: rank individuals, each by the mean of so many of its most similar photos (of all
-            where it has fewer); None ranks photos. Of a thousand photos of one individual the most
-            similar is similar by chance; some of them together hardly are.
+        by_individual: rank individuals, each by all of its photos (`resight.likeness`), not photos.
         look: a second look at a photo of `new` and at those most similar to it, by their positions
-            in the gallery, or g more than those in `new`; 0 or more, added to their cosines.
-        shortlist: how many of them.
+            in the gallery, or g more than those in `new`; 0 or more, added to their cosines. Where
+            individuals are ranked, at the `LOOKED` most similar of each, and the best is added.
+        shortlist: how many photos are looked at.
         resamples: of the bootstrap over the new individuals.
         seed: of the draws and the bootstrap.
 
@@ -251,37 +252,41 @@ def one_enrolled(
     gallery, new = unit_vectors(gallery, "gallery"), unit_vectors(new, "new individuals")
     codes: dict[Hashable, int] = {}
     in_gallery = encode(gallery_labels, codes, len(gallery), "gallery")
-    others = len(codes)
-    own = encode(new_labels, codes, len(new), "new individuals") - others
+    known = len(codes)
+    own = encode(new_labels, codes, len(new), "new individuals") - known
     if own.min() < 0:
         raise ResightError("some of the new individuals are in the gallery already")
-    count = len(codes) - others
-    if nearest is not None and nearest < 1:
-        raise ResightError(f"the nearest 1 or more photos are averaged, not {nearest}")
+    count = len(codes) - known
     choices = _choose(own, count, enrolled, repeats, seed)
-
-    def ranked(cells: Floats) -> Floats:
-        return cells if nearest is None else _of_individuals(cells, in_gallery, nearest)
 
     ranks = np.empty((len(choices), len(new)), np.int64)
     for part, cells in similarity_blocks(new, gallery):
         among = (new[part].astype(np.float64) @ new.T.astype(np.float64)).astype(np.float32)
         rows = np.arange(len(cells))
-        as_ranked = ranked(cells) if look is None else cells  # the same for every choice
+        # What the new individuals compete with is the same for every choice of their photos.
+        others = likeness(cells, in_gallery, known) if by_individual else cells
+        if look is not None:
+            places, near = _to_look_at(cells, in_gallery if by_individual else None)
         for choice, found in zip(choices, ranks, strict=True):
-            rivals, beside = among[:, choice], as_ranked
+            rivals, beside = among[:, choice], others
+            if not together:  # only the own one is enrolled
+                rivals = np.where(own[part, None] == np.arange(count), rivals, -np.inf)
             if look is not None:
-                where = np.concatenate([np.arange(len(gallery)), len(gallery) + choice])
-                if not together:  # only the own one is enrolled, and may take a place
-                    rivals = np.where(own[part, None] == np.arange(count), rivals, -np.inf)
-                near = np.concatenate([cells, rivals], axis=1, dtype=np.float32)
-                _look_again(near, where, part, look, shortlist)
-                beside, rivals = ranked(near[:, : len(gallery)]), near[:, len(gallery) :]
+                enrolled_at = np.broadcast_to(len(gallery) + choice, rivals.shape)
+                more = _looked(
+                    np.concatenate([near, rivals], axis=1, dtype=np.float32),
+                    np.concatenate([places, enrolled_at], axis=1),
+                    part,
+                    look,
+                    shortlist,
+                )
+                rivals = rivals + more[:, near.shape[1] :]
+                of_others = more[:, : near.shape[1]]
+                beside = others + of_others.reshape(*others.shape, -1).max(axis=2)
             mine = rivals[rows, own[part]].copy()
             found[part] = 1 + np.count_nonzero(beside >= mine[:, None], axis=1)
-            if together:
-                rivals[rows, own[part]] = -np.inf
-                found[part] += np.count_nonzero(rivals >= mine[:, None], axis=1)
+            rivals[rows, own[part]] = -np.inf
+            found[part] += np.count_nonzero(rivals >= mine[:, None], axis=1)
     asks = np.ones(ranks.shape, bool)
     np.put_along_axis(asks, choices, False, axis=1)
     if not asks.any():
@@ -302,21 +307,35 @@ def one_enrolled(
     return OneEnrolled(rank_1, median_rank, count, len(gallery), int(asks[0].sum()), len(choices))
 
 
-def _look_again(near: Floats, where: Ints, asked: slice, look: Look, shortlist: int) -> None:
-    """Add what a second look says to the highest of each row's similarities."""
-    for row, query in zip(near, range(asked.start, asked.stop), strict=True):
-        first = np.argsort(-row, kind="stable")[:shortlist]
-        row[first] += look(query, where[first])
+def _to_look_at(cells: Floats, individual: Ints | None) -> tuple[Ints, Floats]:
+    """Photos of the gallery that may be looked at, and how similar they are: (r, p) both.
 
-
-def _of_individuals(cells: Floats, individual: Ints, nearest: int) -> Floats:
-    """Similarities to photos (r, g) as those to their individuals: means of the nearest few."""
+    All of them, or of each individual the most similar `LOOKED`, side by side; where it has fewer,
+    the place of its last is there again, with a similarity of -inf, and is not looked at.
+    """
+    if individual is None:
+        return np.broadcast_to(np.arange(cells.shape[1]), cells.shape), cells
     order = np.argsort(individual, kind="stable")
-    columns = []
+    places, near = [], []
     for of in np.split(order, np.flatnonzero(np.diff(individual[order])) + 1):
-        rest = max(0, len(of) - nearest)
-        columns.append(np.partition(cells[:, of], rest, axis=1)[:, rest:].mean(axis=1))
-    return np.stack(columns, axis=1)
+        own = cells[:, of]
+        first = np.argsort(-own, axis=1, kind="stable")[:, :LOOKED]
+        similar = np.take_along_axis(own, first, axis=1)
+        lacks = ((0, 0), (0, LOOKED - first.shape[1]))
+        places.append(np.pad(of[first], lacks, mode="edge"))
+        near.append(np.pad(similar, lacks, constant_values=-np.inf))
+    return np.concatenate(places, axis=1), np.concatenate(near, axis=1)
+
+
+def _looked(near: Floats, where: Ints, asked: slice, look: Look, shortlist: int) -> Floats:
+    """What a second look says of the most similar of each row, 0 of the others: (r, p)."""
+    more = np.zeros_like(near)
+    rows = zip(more, near, where, range(asked.start, asked.stop), strict=True)
+    for said, similar, places, query in rows:
+        first = np.argsort(-similar, kind="stable")[:shortlist]
+        first = first[similar[first] > -np.inf]
+        said[first] = look(query, places[first])
+    return more
 
 
 def _choose(
