@@ -34,7 +34,9 @@ def write_page(cells: list[Cell], folder: Path, budget: str) -> None:
             continue
         picture = f"pictures/comparison-{name}.png"
         columns = list(dict.fromkeys(column for row in rows.values() for column in row))
-        words = f"{about['words'][0].upper()}{about['words'][1:]}. {about['steps']} steps each."
+        steps = sorted({c["steps"] for c in mine if c["kind"] == "figures" and c["steps"]})
+        words = f"{about['words'][0].upper()}{about['words'][1:]}. "
+        words += f"{' or '.join(map(str, steps))} steps each."
         body = [words, "", *table(rows, columns), "", f"![{columns[0]}]({picture})", ""]
         body += [*knobs(mine, about["second knob"]), "", *notes(mine)]
         text = between(text, name, "\n".join(body).rstrip(), page)
