@@ -107,7 +107,7 @@ def compare(
         key = f"{start}, {method.name}"
         tried = [
             results.get(f"{key}, {knob} at {rate}", partial(_try, task, method, knob, rate))
-            for knob, rate in task.settings(method)
+            for knob, rate in method.settings(task.rates)
         ]
         best = max(tried, key=lambda cell: cell["value"])
         for seed in seeds:

@@ -6,7 +6,6 @@ photos are smaller, epochs fewer, and nothing is whitened afterwards. For each l
 chosen, and a share of the recipe's learning rate for the body.
 """
 
-import itertools
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +32,6 @@ from resight.photos.sources import load_pixels
 DIM = 256
 INDIVIDUALS, PHOTOS = 8, 4
 BATCH = INDIVIDUALS * PHOTOS
-SHARES = (0.4, 1.0)  # of the recipe's learning rate for the body
 EPOCHS, EPOCHS_TO_CHOOSE = 12, 6
 SIZE = 160, 96  # of cows' faces, a quarter of the pixels that the recipe shows
 
@@ -41,7 +39,7 @@ SIZE = 160, 96  # of cows' faces, a quarter of the pixels that the recipe shows
 class BodyTask(PhotoTask):
     """Photographs: body and head learn."""
 
-    second_knob = "a share of the body's rate"
+    second_knob, rates = "a share of the body's rate", (0.4, 1.0)
 
     def __init__(self, data: PhotoData) -> None:
         super().__init__(replace(data, size=SIZE), Path())
@@ -59,9 +57,6 @@ class BodyTask(PhotoTask):
             photos = [Photo(path) for path in self.data.paths]
             self._pixels, _, _ = load_pixels(photos, self.data.size, 3, fit="stretch")
         return self._pixels
-
-    def settings(self, method: Method) -> list[tuple[float, float]]:
-        return list(itertools.product(method.values, SHARES))
 
     def fit(
         self, method: Method, knob: float, rate: float, seed: int, steps: int, choosing: bool
@@ -89,9 +84,8 @@ class BodyTask(PhotoTask):
         )
         begun = time.perf_counter()
         with TemporaryDirectory() as folder:
-            few = train.take(
-                range(min(BATCH, len(train)))
-            )  # fastai validates; nothing is chosen by it
+            # fastai validates; nothing is chosen by it.
+            few = train.take(range(min(BATCH, len(train))))
             tuning = FineTuning(train, few, plan, loss=loss, seed=seed, path=Path(folder))
             loader = tuning.learn.dls.train
             together = min(INDIVIDUALS, len(train.names))

@@ -45,9 +45,9 @@ class Method:
     make: Callable[[float, int], Loss]
     closed: bool = False
 
-    def settings(self) -> list[tuple[float, float]]:
+    def settings(self, rates: tuple[float, ...] = RATES) -> list[tuple[float, float]]:
         """All (knob, rate) to choose from, as many for each loss."""
-        return list(itertools.product(self.values, RATES))
+        return list(itertools.product(self.values, rates))
 
 
 class LedInHard(nn.Module):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from comparison_losses import DIM, Batch, Method, Trained, learn
+from comparison_losses import DIM, RATES, Batch, Method, Trained, learn
 from digit_sets import Characters, characters, digits, drawn_glyphs
 from numpy.typing import NDArray
 from photo_sets import TRAINING, Head, Maps, PhotoData
@@ -48,7 +48,8 @@ class Model:
 class DigitsTask:
     """Learn ten digits, be asked about characters that were not there."""
 
-    name, headline, second_knob = "digits", ONE, "rate"
+    name, headline = "digits", ONE
+    second_knob, rates = "rate", RATES
     figures = (ONE, SHOT, R1)
 
     def __init__(self, quick: bool) -> None:
@@ -72,9 +73,6 @@ class DigitsTask:
         )
         self.words = f"{len(self.train):,} digits to learn from, {len(self.test):,} to test, "
         self.words += f"{len(set(self.unseen.labels))} unseen characters ({self.unseen.source})"
-
-    def settings(self, method: Method) -> list[tuple[float, float]]:
-        return method.settings()
 
     def fit(
         self, method: Method, knob: float, rate: float, seed: int, steps: int, choosing: bool
@@ -139,7 +137,7 @@ class PhotoTask:
     """Photographs: a head learns on the maps of a frozen body."""
 
     batch = (48, 4)
-    second_knob = "rate"
+    second_knob, rates = "rate", RATES
 
     def __init__(self, data: PhotoData, folder: Path) -> None:
         self.data, self.name = data, data.name
@@ -158,9 +156,6 @@ class PhotoTask:
         if self._maps is None:
             self._maps = Maps(self.data, self.folder)
         return self._maps
-
-    def settings(self, method: Method) -> list[tuple[float, float]]:
-        return method.settings()
 
     def fit(
         self, method: Method, knob: float, rate: float, seed: int, steps: int, choosing: bool

@@ -71,6 +71,11 @@ def drawn_glyphs() -> Characters:
     )
 
 
+def one_of_each(labels: NDArray[np.str_], rng: np.random.Generator) -> NDArray[np.int64]:
+    """The position of one drawing of each class, by chance: (classes,)."""
+    return np.array([rng.choice(np.flatnonzero(labels == who)) for who in np.unique(labels)])
+
+
 class SecondLook:
     """What a look at strokes is worth beside cosines, of drawings by their positions; kept.
 

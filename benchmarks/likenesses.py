@@ -19,13 +19,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from digit_sets import characters, digits
+from digit_sets import characters, digits, one_of_each
 from looking_closely import vectors_of
 from numpy.typing import NDArray
 from photo_sets import TRAINING, holstein, right_whale
 from second_look import ASKED, fingerprints, trained
 
 import resight.likeness
+from resight.evaluate.nearest import Marked, mark
 from resight.evaluate.ranking import similarity_blocks
 from resight.learn.augment import turned
 from resight.learn.data import PhotoSet
@@ -39,33 +40,33 @@ DRAWN = 20  # of each figure
 
 @dataclass(frozen=True)
 class Questions:
-    """Photos that are asked among others; those of the same group do not count.
+    """Photos that are asked among others.
 
     Attributes:
         name: in the table.
-        vectors, who, group: (n, d), (n,), (n,) of all photos.
+        photos: all of them.
         queries, gallery: positions.
+        apart: only photos of other encounters count.
     """
 
     name: str
-    vectors: Floats
-    who: NDArray[np.str_]
-    group: Positions
+    photos: Marked
     queries: Positions
     gallery: Positions
+    apart: bool = False
 
     def measure(self) -> tuple[float, float]:
         """Mean of −log p, and R@1, of the queries whose individual is in the gallery."""
-        there, whose = np.unique(self.who[self.gallery], return_inverse=True)
+        vectors, who = self.photos.vectors, self.photos.who
+        skip = self.photos.group if self.apart else np.arange(len(who))
+        there, whose = np.unique(who[self.gallery], return_inverse=True)
         missed, right = [], []
-        for part, cells in similarity_blocks(
-            self.vectors[self.queries], self.vectors[self.gallery]
-        ):
+        for part, cells in similarity_blocks(vectors[self.queries], vectors[self.gallery]):
             asked = self.queries[part]
-            same = self.group[asked, None] == self.group[self.gallery]
+            same = skip[asked, None] == skip[self.gallery]
             cells = np.where(same, np.float32(-np.inf), cells)
             alike = resight.likeness.likeness(cells.astype(np.float64), whose, len(there))
-            mine = self.who[asked, None] == there
+            mine = who[asked, None] == there
             known = (mine & np.isfinite(alike)).any(axis=1)
             alike, mine = resight.likeness.SHARPNESS * alike[known], mine[known]
             own = alike[mine]
@@ -83,21 +84,17 @@ def of_photographs(cow: Path, whale: Path, measured: bool) -> Iterator[Questions
             raise SystemExit("the photos are not here: set RESIGHT_DATA to where they lie")
         vectors, unseen = vectors_of(data, model)
         catalogue, asked = data.at(*TRAINING), data.at("ask")
-        alone = np.arange(len(data.paths))
-        group = alone
-        if data.days:
-            keys = [f"{who} {day}" for who, day in zip(data.labels, data.days, strict=True)]
-            group = np.unique(keys, return_inverse=True)[1]
+        photos = mark(vectors, data.labels, data.encounters(np.arange(len(data.paths))))
         held = catalogue[unseen[catalogue]]
         if not measured:
             if not len(held):
                 raise SystemExit(f"{model}: its training held no photo back; train it again")
-            yield Questions(f"{data.name}, held back", vectors, data.labels, group, held, catalogue)
+            yield Questions(f"{data.name}, held back", photos, held, catalogue, apart=True)
             continue
-        yield Questions(data.name, vectors, data.labels, alone, asked, catalogue)
+        yield Questions(data.name, photos, asked, catalogue)
         if len(further := data.at("open_query")):
             beside = np.flatnonzero(data.part != "open_query")
-            yield Questions("further cows", vectors, data.labels, alone, further, beside)
+            yield Questions("further cows", photos, further, beside)
 
 
 def of_drawings(
@@ -105,14 +102,13 @@ def of_drawings(
 ) -> Iterator[Questions]:
     """New classes, one drawing of each enrolled, and a thousand of the digits beside them."""
     rng = np.random.default_rng(0)
-    of_each = [np.flatnonzero(new_labels == who) for who in np.unique(new_labels)]
-    enrolled = len(learned) + np.array([rng.choice(some) for some in of_each])
-    vectors, who = np.concatenate([learned, new]), np.concatenate([labels, new_labels])
-    gallery, alone = np.append(np.arange(len(learned)), enrolled), np.arange(len(who))
-    asked = np.setdiff1d(np.arange(len(learned), len(who)), enrolled)
-    yield Questions(name, vectors, who, alone, asked, gallery)
+    enrolled = len(learned) + one_of_each(new_labels, rng)
+    photos = mark(np.concatenate([learned, new]), np.concatenate([labels, new_labels]))
+    gallery = np.append(np.arange(len(learned)), enrolled)
+    asked = np.setdiff1d(np.arange(len(learned), len(photos.who)), enrolled)
+    yield Questions(name, photos, asked, gallery)
     some = rng.permutation(len(learned))[:1000]
-    yield Questions("digits beside them", vectors, who, alone, some, gallery)
+    yield Questions("digits beside them", photos, some, gallery)
 
 
 def turned_digits() -> Iterator[Questions]:

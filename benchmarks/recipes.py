@@ -31,7 +31,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from digit_sets import Characters, SecondLook, characters, digits
+from digit_sets import Characters, SecondLook, characters, digits, one_of_each
 from fastai.callback.core import Callback, CancelFitException
 from fastai.callback.progress import ProgressCallback
 from numpy.typing import NDArray
@@ -227,8 +227,7 @@ def digits_beside(
     new_labels: NDArray[np.str_],
 ) -> Figure:
     """R@1 of digits by individual, where one drawing of each new class is enrolled, too."""
-    rng = np.random.default_rng(0)
-    one = [rng.choice(np.flatnonzero(new_labels == who)) for who in np.unique(new_labels)]
+    one = one_of_each(new_labels, np.random.default_rng(0))
     people = [*labels, *new_labels[one]]
     photos = mark(np.concatenate([gallery, new[one]]), people)
     asked = np.arange(0, len(gallery), 5)

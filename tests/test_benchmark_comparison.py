@@ -189,7 +189,7 @@ def test_the_body_learns_with_centres_and_with_triplets(tmp_path: Path, monkeypa
     found = []
     for name in ("ArcFace", "triplet, semi-hard"):
         (method,) = [one for one in METHODS if one.name == name]
-        assert len(task.settings(method)) == 4
+        assert len(method.settings(task.rates)) == 4
         model = task.fit(method, method.values[0], 1.0, 0, 3, choosing=True)
         assert model.trained.steps == 3
         assert not model.trained.collapsed
